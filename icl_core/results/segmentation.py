@@ -1,0 +1,144 @@
+"""The answer of a segmentation learner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from icl_core.errors import MissingExtraError, PluginError
+from icl_core.results.prediction import Prediction, check_array
+from icl_core.results.rle import decode_rle, encode_rle
+from icl_core.results.save import atomic_path, check_suffix, strict_json, write_json
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation(Prediction):
+    """Which pixels of the query show the object.
+
+    Args:
+        mask: bool [H, W] at the query's own size; True = object.
+        logits: float32 [H, W], the values the mask was cut from.
+        score: the learner's own confidence in the mask, if it has one.
+        canvas: float32, the network's raw output before anything was resized.
+        meta: how the answer came about.
+
+    Raises:
+        PluginError: a field has another type, shape or dtype.
+    """
+
+    mask: np.ndarray
+    logits: np.ndarray
+    score: float | None = None
+    canvas: np.ndarray | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz", ".json")
+
+    def __post_init__(self) -> None:
+        check_array("Segmentation", "mask", self.mask, np.bool_, (None, None))
+        check_array("Segmentation", "logits", self.logits, np.float32, self.mask.shape)
+        if self.mask.size == 0:
+            raise PluginError(f"Segmentation.mask is {list(self.mask.shape)}, without a pixel")
+        if self.canvas is not None:
+            any_size = (None,) * np.ndim(self.canvas)
+            check_array("Segmentation", "canvas", self.canvas, np.float32, any_size)
+        if self.score is not None:
+            object.__setattr__(self, "score", float(self.score))
+        object.__setattr__(self, "meta", dict(self.meta))
+
+    def __repr__(self) -> str:
+        height, width = self.mask.shape
+        score = "" if self.score is None else f", score={self.score:.3g}"
+        return f"Segmentation(mask {height}x{width}, {self.mask.mean():.1%} object{score})"
+
+    def save(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write a `.png` (0 and 255), a `.npz` (all arrays), or a `.json` (run lengths).
+
+        See `Prediction.save`.
+        """
+        suffix = check_suffix(path, self.suffixes)
+        if suffix == ".json":
+            return write_json(path, self.to_dict(), overwrite)
+        with atomic_path(path, overwrite) as temporary:
+            if suffix == ".png":
+                from icl_core.results.draw import mask_picture, write_picture
+
+                write_picture(temporary, mask_picture(self.mask)[..., 0])
+            else:
+                arrays = {"mask": self.mask, "logits": self.logits}
+                if self.canvas is not None:
+                    arrays["canvas"] = self.canvas
+                with temporary.open("wb") as file:
+                    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        return Path(path)
+
+    def plot(
+        self, path: str | Path | None = None, *, image: Any = None, overwrite: bool = False
+    ) -> Image.Image:
+        """Draw the mask over its image, or in black and white where no image is given.
+
+        Args:
+            path: where to write the drawing, if anywhere.
+            image: the query: uint8 [H, W, 3], a path, or a Pillow picture.
+            overwrite: whether an existing file may be replaced.
+        """
+        from icl_core.results.draw import finish, mask_picture, overlay
+
+        drawing = mask_picture(self.mask) if image is None else overlay(image, self.mask)
+        return finish(drawing, path, overwrite)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mask as COCO run lengths with score and meta; logits are left out."""
+        return {
+            "type": "segmentation",
+            "height": int(self.mask.shape[0]),
+            "width": int(self.mask.shape[1]),
+            "rle": self.to_rle(),
+            "score": strict_json(self.score),
+            "meta": strict_json(self.meta),
+        }
+
+    def to_rle(self) -> dict[str, Any]:
+        """Return the mask as uncompressed COCO run lengths: `size` [H, W] and `counts`."""
+        return encode_rle(self.mask)
+
+    @classmethod
+    def from_rle(cls, rle: Mapping[str, Any], score: float | None = None) -> Segmentation:
+        """Make a segmentation from run lengths; its logits are 1 on the object and -1 elsewhere.
+
+        Raises:
+            InputError: the run lengths do not describe a mask.
+        """
+        mask = decode_rle(rle)
+        return cls(mask, np.where(mask, 1, -1).astype(np.float32), score)
+
+    def to_supervision(self, class_id: int = 0) -> Any:
+        """Return `supervision.Detections` with one detection, or with none for an empty mask.
+
+        Raises:
+            MissingExtraError: supervision is not installed.
+        """
+        try:
+            import supervision
+        except ImportError as error:
+            raise MissingExtraError(
+                "Segmentation.to_supervision needs the library supervision",
+                hint="pip install supervision",
+            ) from error
+        if not self.mask.any():
+            return supervision.Detections.empty()
+        rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
+        box = [columns[0], rows[0], columns[-1], rows[-1]]
+        return supervision.Detections(
+            xyxy=np.array([box], dtype=np.float32),
+            mask=self.mask[None],
+            confidence=None if self.score is None else np.array([self.score], dtype=np.float32),
+            class_id=np.array([class_id], dtype=int),
+        )

@@ -1,0 +1,58 @@
+"""The learners of this plugin, as plain data."""
+
+from __future__ import annotations
+
+from icl_core import LearnerCard, Task, WeightCard
+
+from icl_forecasting.baselines.cards import BASELINE_CARDS
+
+NXAI_NOTICE = (
+    "TiRex weights are licensed under the NXAI Community License, not Apache-2.0. Companies with "
+    "an annual revenue above 100 million euros need a licence from NXAI for commercial use; see "
+    "the LICENSE file in the model repository before you use them."
+)
+
+TIREX = LearnerCard(
+    name="tirex",
+    task=Task.FORECASTING,
+    summary="Zero-shot forecasting with a stack of sLSTM blocks; quantiles of any series.",
+    cls="icl_forecasting.tirex.learner:TirexLearner",
+    paper="arXiv 2505.23719",
+    weights=(
+        WeightCard(
+            name="bundled",
+            file="tirex_small.safetensors",
+            package="icl_forecasting",
+            licence="Apache-2.0",
+            source="trained by us on generated series alone (plugins/forecasting/training)",
+        ),
+        WeightCard(
+            name="official",
+            file="model.ckpt",
+            url="hf:NX-AI/TiRex/model.ckpt",
+            licence="NXAI Community License",
+            notice=NXAI_NOTICE,
+            source="NX-AI/TiRex, 35M parameters, arXiv 2505.23719",
+            options={"monotone": True},
+        ),
+        WeightCard(
+            name="official-1.1-gifteval",
+            file="model.ckpt",
+            url="hf:NX-AI/TiRex-1.1-gifteval/model.ckpt",
+            licence="NXAI Community License",
+            notice=NXAI_NOTICE,
+            source="NX-AI/TiRex-1.1-gifteval, trained without the series of GIFT-Eval",
+            options={"monotone": True},
+        ),
+    ),
+    options={
+        "sign_flip": "average with the mirrored forecast of the mirrored series",
+        "monotone": "sort the quantiles, so that none cross",
+        "rates": "'auto' lets a backtest on the history choose the sampling rate, 'off' does not",
+        "rollout_steps": "default of max_accelerated_rollout_steps; 0 = the whole horizon at once",
+        "context_length": "steps of context, for a checkpoint that does not say",
+    },
+    preprocessing={"patch": 32, "context_length": 2048, "quantile_levels": "0.1 to 0.9"},
+)
+
+CARDS = (TIREX, *BASELINE_CARDS)
