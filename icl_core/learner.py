@@ -88,7 +88,12 @@ class Learner(ABC):
         self, pairs: Sequence[tuple[Context, Any]], **options: Any
     ) -> list[Prediction]:
         """Answer one query for each of many contexts; override it to batch them."""
-        return [self._predict(self._prepare(c), [q], **options)[0] for c, q in pairs]
+        answers = []
+        for context, query in pairs:
+            found = self._predict(self._prepare(context), [query], **options)
+            self._check_count([query], found)
+            answers.append(found[0])
+        return answers
 
     def prepare(self, context: Any) -> PreparedContext:
         """Encode a context once.
@@ -133,7 +138,7 @@ class Learner(ABC):
                     f"{self.card.name} has no predict option {name!r}; it knows: {known}"
                 )
 
-    def _check_outputs(self, queries: Sequence[Any], predictions: Sequence[Any]) -> None:
+    def _check_count(self, queries: Sequence[Any], predictions: Any) -> None:
         if not isinstance(predictions, list | tuple):
             raise PluginError(
                 f"{self.card.name} returned {type(predictions).__name__}, "
@@ -144,6 +149,9 @@ class Learner(ABC):
                 f"{self.card.name} answered {len(queries)} queries "
                 f"with {len(predictions)} predictions"
             )
+
+    def _check_outputs(self, queries: Sequence[Any], predictions: Sequence[Any]) -> None:
+        self._check_count(queries, predictions)
         for query, prediction in zip(queries, predictions, strict=True):
             answers = prediction if isinstance(query, Video) else [prediction]
             if not isinstance(answers, list | tuple):

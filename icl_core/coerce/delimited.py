@@ -9,6 +9,8 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from icl_core.coerce.timeline import pandas
 from icl_core.errors import InputError
 
@@ -21,8 +23,8 @@ MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None
 _SAMPLE_ROWS = 50
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([T ].*)?")
+_WHOLE = r"[+-]?\d+"
 _LEADING_ZERO = r"^[+-]?0\d+$"
-_EXACT_DIGITS = 15
 
 
 def parse_delimited(
@@ -111,25 +113,35 @@ def _typed(pd: Any, cells: Any, decimal: str) -> Any:
     """Numbers where every cell is one or is missing, else text with `None` for empty cells."""
     stripped = cells.str.strip()
     present = stripped[~stripped.isin(MISSING)]
-    numeric = present.str.replace(",", ".", regex=False) if decimal == "," else present
-    plain = not present.str.match(_LEADING_ZERO).any()
-    if len(present) == 0 and (stripped != "").any():
-        plain = False  # only words such as NA: as a name it is text, as a value it is missing
-    numbers = pd.to_numeric(numeric, errors="coerce") if plain else None
-    if numbers is None or numbers.isna().any() or _loses_digits(numbers, present):
+    numbers = None
+    # Only words such as NA: as a name it is text, and as a value it is missing.
+    if len(present) or not (stripped != "").any():
+        numbers = _numbers(present, decimal)
+    if numbers is None:
         return cells.where(stripped != "", None)
     if len(present) == len(cells):
-        return numbers
+        return pd.Series(numbers)
     # Plain integers have no place for a missing one, and floats would round large ones.
-    whole = len(present) > 0 and numbers.dtype.kind in "iu"
-    return numbers.astype("Int64" if whole else "float64").reindex(cells.index)
+    whole = numbers.dtype.kind == "i"
+    series = pd.Series(numbers, index=present.index, dtype="Int64" if whole else "float64")
+    return series.reindex(cells.index)
 
 
-def _loses_digits(numbers: Any, present: Any) -> bool:
-    """Whether identifiers too long for an integer have become rounded floats."""
-    if numbers.dtype.kind in "iu" or len(present) == 0:
-        return False
-    return bool((present.str.isdigit() & (present.str.len() > _EXACT_DIGITS)).any())
+def _numbers(texts: Any, decimal: str) -> np.ndarray | None:
+    """int64 or float64, each number exactly as `int` and `float` read it; None if one is none."""
+    if len(texts) == 0:
+        return np.empty(0)
+    # 007 is a name, and Python's 1_000 is no number of a table.
+    if texts.str.match(_LEADING_ZERO).any() or texts.str.contains("_", regex=False).any():
+        return None
+    whole = bool(texts.str.fullmatch(_WHOLE).all())
+    if decimal == ",":
+        texts = texts.str.replace(",", ".", regex=False)
+    try:
+        result: np.ndarray = texts.to_numpy(object).astype(np.int64 if whole else np.float64)
+    except (ValueError, OverflowError):  # identifiers too long for an integer stay text
+        return None
+    return result
 
 
 def _listed() -> str:

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -187,7 +188,9 @@ def _from_entry(value: Mapping[Any, Any], start: Any, freq: Any, name: str | Non
     own = value.get("start")
     if freq is None:
         freq = value.get("freq")
-    if hasattr(own, "to_timestamp") and freq is None:  # a Period knows its frequency
+    if (
+        own is not None and hasattr(own, "to_timestamp") and freq is None
+    ):  # a Period knows its frequency
         freq = period_start_freq(own.freq)
     item = value.get("item_id")
     if name is None and item is not None:
@@ -266,7 +269,7 @@ def _levels(levels: Any) -> tuple[float, ...] | None:
     for level in found:
         if not 0.0 < level < 1.0:  # also refuses NaN
             raise InputError(f"quantile level {level} is not between 0 and 1")
-    for lower, upper in zip(found, found[1:], strict=False):
+    for lower, upper in pairwise(found):
         if lower >= upper:
             raise InputError(
                 f"quantile levels must be strictly increasing; {upper} comes after {lower}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from icl_core.coerce.timeline import is_shorter_than_day, pandas, show
 from icl_core.errors import InputError
+
+_ZONE = re.compile(r"(Z|UTC|GMT|[T ]\d\d[\d.:]*\s*[+-]\d\d(:?\d\d)?)\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,7 @@ def to_stamps(column: Any, what: str = "timestamp", freq: str | None = None) -> 
     return Stamps(_nanoseconds(pd, naive, what), zone=index.tz, utc=utc, freq=own)
 
 
+@cache
 def period_start_freq(offset: Any) -> str | None:
     """Give the frequency of the start stamps of periods: monthly periods -> "MS"."""
     pd = pandas()
@@ -118,7 +123,7 @@ def _read_text(pd: Any, values: np.ndarray, what: str) -> Any:
         # A mixture of offsets is a FutureWarning in pandas 2 and an error in pandas 3.
         warnings.simplefilter("ignore")
         try:
-            return _one_zone(pd, pd.to_datetime(values, format="ISO8601"), what)
+            return _one_zone(values, pd.to_datetime(values, format="ISO8601"), what)
         except InputError:
             raise
         except (ValueError, TypeError) as error:
@@ -142,11 +147,14 @@ def _read_text(pd: Any, values: np.ndarray, what: str) -> Any:
             f"write {show(readings[0][differ].to_datetime64())} or "
             f"{show(readings[1][differ].to_datetime64())}",
         )
-    return _one_zone(pd, readings[0], what)
+    return _one_zone(values, readings[0], what)
 
 
-def _one_zone(pd: Any, parsed: Any, what: str) -> Any:
+def _one_zone(values: np.ndarray, parsed: Any, what: str) -> Any:
     if parsed.dtype == object:  # pandas 2 answers like this when offsets differ
+        raise _mixed(what)
+    # Text without a zone among text with UTC is taken for UTC by pandas.
+    if parsed.tz is not None and any(isinstance(v, str) and not _ZONE.search(v) for v in values):
         raise _mixed(what)
     return parsed
 
@@ -166,7 +174,7 @@ def _mixed(what: str) -> InputError:
 def _not_a_date(pd: Any, values: np.ndarray, what: str, cause: Exception) -> InputError:
     for row, value in enumerate(values):
         try:
-            pd.Timestamp(value)
+            pd.Timestamp(value).as_unit("ns")
         except pd.errors.OutOfBoundsDatetime:
             return InputError(
                 f"{what} holds {value!r} in row {row} (from 0), outside the years 1678 to 2261"

@@ -175,16 +175,18 @@ def _read_parquet(name: str, data: bytes, max_bytes: int) -> Any:
 
 def _read_json(name: str, text: str) -> Any:
     records: list[Any] = []
+    line = 0
     try:
         if text.lstrip().startswith("["):
-            line, records = 1, json.loads(text)
+            records = json.loads(text)
         else:
-            for line, row in enumerate(text.splitlines(), 1):
+            for row in text.split("\n"):  # other line breaks may stand inside JSON text
+                line += 1
                 if row.strip():
                     records.append(json.loads(row))
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{name}, line {line}, is not JSON: {error}", "expected one object a line"
+            f"{name}, line {max(line, 1)}, is not JSON: {error}", "expected one object a line"
         ) from error
     for number, record in enumerate(records):
         if not isinstance(record, dict):

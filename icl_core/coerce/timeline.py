@@ -109,7 +109,8 @@ def to_stamp(value: Any, freq: str | None = None) -> np.datetime64:
         raise InputError(
             f"start is {given!r}, expected a time stamp such as '2024-01-31' ({error})"
         ) from error
-    return stamp
+    result: np.datetime64 = stamp
+    return result
 
 
 def is_shorter_than_day(freq: str) -> bool:
@@ -125,7 +126,7 @@ def grid(start: np.datetime64, freq: str, length: int) -> np.ndarray:
         InputError: `start` is no stamp of the frequency, or the stamps leave the years that
             nanoseconds can count (1678 to 2261).
     """
-    start = np.datetime64(start, "ns")
+    start = start.astype("datetime64[ns]")
     match = _FIXED.fullmatch(freq)
     if match is not None:
         span = int(_span(match).astype(np.int64))
@@ -160,7 +161,7 @@ def time_index(series: Series, length: int) -> np.ndarray | None:
     if series.start is None or series.freq is None:
         return None
     past = len(series)
-    start = np.datetime64(series.start, "ns")
+    start = np.datetime64(series.start).astype("datetime64[ns]")
     return grid(start, to_freq(series.freq, start), past + length)[past:]
 
 
@@ -285,10 +286,10 @@ def _is_whole(stamps: np.ndarray, freq: str) -> bool:
 def _cannot_infer(gappy: Mapping[Any, np.ndarray]) -> InputError:
     for name, stamps in gappy.items():
         if len(stamps) >= 3:
-            steps = np.diff(stamps)
-            odd = int(np.flatnonzero(steps != np.sort(steps)[len(steps) // 2])[:1].sum())
+            odd = int(np.argmax(np.diff(stamps)))
             return InputError(
-                f"series {name!r} has no regular frequency: {show(stamps[odd])} is followed by "
+                f"series {name!r} has no regular frequency; its longest step is from "
+                f"{show(stamps[odd])} to "
                 f"{show(stamps[odd + 1])}",
                 'pass freq= (such as "D"); the gaps then become missing values',
             )

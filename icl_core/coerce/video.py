@@ -133,7 +133,10 @@ def _animation(value: Any) -> Iterator[LoadedImage]:
 
     limits = Limits()
     with opened(value, limits) as (image, name):
-        for number in range(getattr(image, "n_frames", 1)):
+        # Counting the frames of a TIFF reads the header of each.
+        with complete(name):
+            count = int(getattr(image, "n_frames", 1))
+        for number in range(count):
             with complete(f"frame {number + 1} of {name}"):
                 image.seek(number)
             limits.check(name, *image.size)

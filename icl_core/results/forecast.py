@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
@@ -56,7 +57,7 @@ class Forecast(Prediction):
         levels = tuple(float(level) for level in self.levels)
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "meta", dict(self.meta))
-        ordered = all(a < b for a, b in zip(levels, levels[1:], strict=False))
+        ordered = all(a < b for a, b in pairwise(levels))
         if not levels or not ordered or not all(0 < level < 1 for level in levels):
             raise PluginError(
                 f"Forecast.levels are {levels}, expected strictly increasing ones between 0 and 1"
@@ -82,7 +83,7 @@ class Forecast(Prediction):
 
     def __repr__(self) -> str:
         start = "" if self.index is None else f" from {self._stamps()[0]}"
-        levels = ", ".join(map(str, self.levels[:9])) + (", ..." if len(self.levels) > 9 else "")
+        levels = ", ".join(self.level_names()[:9]) + (", ..." if len(self.levels) > 9 else "")
         return f"Forecast({self.name or 'unnamed'}, {len(self)} steps{start}, levels {levels})"
 
     def quantile(self, level: float) -> np.ndarray:
@@ -93,13 +94,17 @@ class Forecast(Prediction):
         """
         near = np.flatnonzero(np.abs(np.array(self.levels) - level) <= LEVEL_TOLERANCE)
         if not near.size:
-            known = ", ".join(map(str, self.levels))
+            known = ", ".join(self.level_names())
             raise InputError(
                 f"the forecast has no quantile level {level}; it has {known}",
                 "ask for it with icl.Horizon(length, quantile_levels=...)",
             )
         row: np.ndarray = self.quantiles[near[0]]
         return row
+
+    def level_names(self) -> list[str]:
+        """Return what the levels are called in tables: "0.1" also where 0.1 was computed."""
+        return [f"{level:.10g}" for level in self.levels]
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write a `.csv` or `.parquet` with one row a step, or a `.json` with everything.
@@ -229,7 +234,7 @@ class Forecast(Prediction):
         else:
             columns["timestamp"] = self._stamps()
         columns["mean"] = self.mean
-        columns.update(zip(map(str, self.levels), self.quantiles, strict=True))
+        columns.update(zip(self.level_names(), self.quantiles, strict=True))
         return columns
 
     def _stamps(self) -> list[str]:

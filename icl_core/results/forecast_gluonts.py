@@ -28,7 +28,7 @@ def quantile_forecast(
     arrays = np.concatenate([forecast.quantiles, forecast.mean[None]])
     return QuantileForecast(
         forecast_arrays=arrays,
-        forecast_keys=[*map(str, forecast.levels), "mean"],
+        forecast_keys=[*forecast.level_names(), "mean"],
         start_date=_start(forecast) if start_date is None else start_date,
         item_id=forecast.name if item_id is None else item_id,
     )
@@ -48,7 +48,7 @@ def period(stamp: np.datetime64, freq: str) -> Any:
             offset = pandas.tseries.frequencies.to_offset(freq)
             # to_period knows "MS", but neither "2MS" nor "3QS".
             single = pandas.date_range(stamp, periods=1, freq=offset.base).to_period()[0]
-            return pandas.Period(stamp, freq=f"{offset.n}{single.freqstr}")
+            return pandas.Period(pandas.Timestamp(stamp), freq=f"{offset.n}{single.freqstr}")
         except (ValueError, IndexError, AttributeError) as error:
             raise InputError(
                 f"freq {freq!r} has no pandas periods, which GluonTS needs",

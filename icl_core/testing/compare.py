@@ -69,7 +69,12 @@ def _unequal(one: Any, other: Any, tolerance: float) -> str | None:
         return next((text for text in found if text), None)
     if is_dataclass(one) and not isinstance(one, type):
         return difference(one, other, tolerance)
-    if not isinstance(one, np.ndarray | np.generic | int | float | list | tuple):
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        if len(one) != len(other):
+            return f"{len(one)} and {len(other)} items"
+        found = (_unequal(a, b, tolerance) for a, b in zip(one, other, strict=True))
+        return next((text for text in found if text), None)
+    if not isinstance(one, np.ndarray | np.generic | int | float):
         return None if one == other else f"{_short(one)} and {_short(other)}"
     first, second = np.asarray(one), np.asarray(other)
     if first.dtype != second.dtype or first.shape != second.shape:

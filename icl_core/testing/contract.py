@@ -59,8 +59,9 @@ class Contract:
     def weights(self) -> str | Path | None:
         """What was asked for, else weights that need no download."""
         cards = self.card.weights
-        if self._weights is not None or not cards or cards[0].package is not None:
+        if self._weights is not None or not cards:
             return self._weights
+        # By name, since the default may turn to a download where a bundled file is missing.
         for one in cards:
             if one.package is not None or one.name == "tiny":
                 return one.name

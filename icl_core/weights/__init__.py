@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from icl_core.weights.conversion import convert
     from icl_core.weights.digests import digest
     from icl_core.weights.download import fetch
-    from icl_core.weights.locate import ResolvedWeights, resolve_weights
+    from icl_core.weights.locate import ResolvedWeights, local_file, resolve_weights
     from icl_core.weights.match import load_tensors
     from icl_core.weights.read import Checkpoint, read_checkpoint
     from icl_core.weights.verification import Verified, verify
@@ -33,6 +33,7 @@ __all__ = [
     "digest",
     "fetch",
     "load_tensors",
+    "local_file",
     "read_checkpoint",
     "resolve_weights",
     "verify",
@@ -48,6 +49,7 @@ _HOME = {
     "digest": "digests",
     "fetch": "download",
     "load_tensors": "match",
+    "local_file": "locate",
     "read_checkpoint": "read",
     "resolve_weights": "locate",
     "verify": "verification",

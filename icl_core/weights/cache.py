@@ -152,5 +152,5 @@ def offline_error(card: WeightCard, learner: str, searched: list[Path], command:
         f"the network is switched off (ICL_OFFLINE or HF_HUB_OFFLINE) and {card.file}, the weights "
         f"{card.name!r} of {learner}, are not in {places}",
         f"where there is a network run `{command}` and copy the file to {searched[0]}, "
-        f"or unset the variable and run `icl weights pull {learner}`",
+        f"or unset the variable and run `icl weights pull {learner} --weights {card.name}`",
     )

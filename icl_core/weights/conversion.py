@@ -66,9 +66,9 @@ def _read_trusting(path: Path) -> Checkpoint:
     import torch
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(path, "rb") as stream:
             warnings.simplefilter("ignore")  # about changed source code of pickled modules
-            content = torch.load(path, map_location="cpu", weights_only=False)
+            content = torch.load(stream, map_location="cpu", weights_only=False)
     except Exception as error:
         # The file's own code may raise anything; most often a library of its author is missing.
         raise WeightsError(

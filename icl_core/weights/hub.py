@@ -84,6 +84,15 @@ def fetch_from_hub(card: WeightCard, learner: str) -> Path:
     return path
 
 
+def in_hub_cache(url: str) -> Path | None:
+    """Return the file of an address if it is in the hub's cache; no connection is opened."""
+    address = HubAddress.parse(url)
+    try:
+        return _local(_library(), address) if address.path else None
+    except MissingExtraError:
+        return None
+
+
 def only_file(address: HubAddress, suffixes: frozenset[str]) -> HubAddress:
     """Return the address of the one weights file of a repository.
 

@@ -81,8 +81,7 @@ def resolve_weights(card: LearnerCard, spec: str | Path | None = None) -> Resolv
             f"weights are not loaded from an address such as {spec!r}",
             "download the file and give its path",
         )
-    separators = {"/", "\\", os.sep}
-    if spec.startswith("~") or separators & set(spec) or (spec and Path(spec).exists()):
+    if spec.startswith("~") or {"/", "\\", os.sep} & set(spec) or _exists(spec):
         return _from_path(Path(spec))
     raise _unknown(card, spec)
 
@@ -100,6 +99,22 @@ def bundled_file(weights: WeightCard) -> Path | None:
         return None
     # A package inside a zip file is unpacked, and stays so until the process ends.
     return resource if isinstance(resource, Path) else _unpacked.enter_context(as_file(resource))
+
+
+def local_file(weights: WeightCard, learner: str) -> Path | None:
+    """Return where a card's file is on this machine, or None; no connection is opened.
+
+    Nothing is checked and nothing is written: this is for lists.
+
+    Raises:
+        WeightsError: the card's names cannot be places in the cache.
+    """
+    if (found := bundled_file(weights)) is not None or weights.url is None:
+        return found
+    path = cache.cache_path(weights, learner)
+    if path.is_file():
+        return path
+    return hub.in_hub_cache(weights.url) if weights.url.startswith(hub.PREFIX) else None
 
 
 def _default(card: LearnerCard) -> WeightCard:
@@ -157,16 +172,27 @@ def _from_hub(card: LearnerCard, address: hub.HubAddress) -> ResolvedWeights:
 
 
 def _from_path(path: Path) -> ResolvedWeights:
-    path = path.expanduser()
-    if path.is_dir():
-        path = _only_file(path)
-    if not path.exists():
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            path = _only_file(path)
+        there, is_file = path.exists(), path.is_file()
+    except (OSError, RuntimeError) as error:  # no such home folder, no right to look, too long
+        raise WeightsError(f"cannot read {path}: {error}") from error
+    if not there:
         parts = path.as_posix().split("/")
         hint = f"on the hub? write hf:{path.as_posix()}" if len(parts) == 2 and parts[0] else None
         raise WeightsError(f"there is no weights file {path}", hint)
-    if not path.is_file():
+    if not is_file:
         raise WeightsError(f"{path} is not a file")
     return ResolvedWeights(str(path), path)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).exists()
+    except OSError:  # too long for a file name
+        return False
 
 
 def _only_file(folder: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import pickle
 import re
 from collections.abc import Mapping
@@ -16,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from icl_core.errors import UntrustedFileError, WeightsError
 from icl_core.weights.content import SAFETENSORS, TORCH_ZIP, recognise
 from icl_core.weights.opcodes import pickled_globals
+from icl_core.weights.plain import keep_plain
 
 if TYPE_CHECKING:
     import torch
 
-_log = logging.getLogger("icl.weights")
-
 WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_ema", "ema", "module")
-_DEEPEST = 20
+_WRAPPED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +69,13 @@ def from_object(content: Any, kind: str, path: Path) -> Checkpoint:
     import torch
 
     metadata: dict[str, Any] = {}
-    while isinstance(content, Mapping):
+    for _ in range(_WRAPPED):
+        if not isinstance(content, Mapping):
+            break
         wrapper = next((w for w in WRAPPERS if _wraps(content.get(w))), None)
         for name, value in content.items():
             if name != wrapper and not isinstance(value, torch.Tensor):
-                _keep_plain(metadata, str(name), value)
+                keep_plain(metadata, str(name), value)
         if wrapper is None:
             break
         content = content[wrapper]
@@ -149,6 +149,9 @@ def _load_torch(path: Path, kind: str) -> Any:
 
     with torch.serialization.safe_globals(safe_globals()):
         try:
+            if path.suffix == ".safetensors":  # a wrong name, which torch would go by
+                with open(path, "rb") as stream:
+                    return torch.load(stream, map_location="cpu", weights_only=True)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=kind == TORCH_ZIP)
         except Exception as error:
             # Damaged bytes raise almost anything here; the two cases are told apart by whether
@@ -198,48 +201,12 @@ def _allowed_names() -> set[str]:
     return {*unpickler._get_allowed_globals(), *unpickler._get_user_allowed_globals()}
 
 
-def _wraps(value: Any) -> bool:
+def _wraps(value: Any, depth: int = _WRAPPED) -> bool:
     """Whether this is a mapping with tensors in it, at once or inside another wrapper."""
     import torch
 
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or depth == 0:
         return False
     return any(isinstance(v, torch.Tensor) for v in value.values()) or any(
-        value.get(w) is not value and _wraps(value.get(w)) for w in WRAPPERS
+        _wraps(value.get(wrapper), depth - 1) for wrapper in WRAPPERS
     )
-
-
-def _keep_plain(metadata: dict[str, Any], name: str, value: Any) -> None:
-    try:
-        metadata.setdefault(name, plain(value))
-    except WeightsError as error:
-        _log.debug("left out %r of a checkpoint: %s", name, error)
-
-
-def plain(value: Any, depth: int = 0) -> Any:
-    """Turn a value of a checkpoint into plain Python.
-
-    Raises:
-        WeightsError: it holds a tensor, as the state of an optimiser does, or is too deep.
-    """
-    import torch
-
-    if depth > _DEEPEST:
-        raise WeightsError("nested too deeply")
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return value.tolist()  # before float: numpy's float64 is one
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        return value
-    if isinstance(value, torch.Tensor):
-        if value.numel() == 1 and not value.is_meta:
-            return value.item()
-        raise WeightsError("holds a tensor")
-    if isinstance(value, argparse.Namespace):
-        value = vars(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item, depth + 1) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((plain(item, depth + 1) for item in value), key=repr)
-    return str(value)[:1000]

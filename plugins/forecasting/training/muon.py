@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -37,6 +38,8 @@ class Muon(torch.optim.Optimizer):
         lr: step size; each update is scaled by max(1, rows / columns) ** 0.5.
         momentum: of the running gradient.
         weight_decay: relative to `lr`.
+        share: (rank, world): of several processes with equal gradients, each orthogonalises its
+            share of the matrices and the updates are added up.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class Muon(torch.optim.Optimizer):
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.02,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
+        self.rank, self.world = share
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -63,9 +68,17 @@ class Muon(torch.optim.Optimizer):
                 update = p.grad.lerp(state["momentum"], group["momentum"])
                 by_shape[tuple(p.shape[-2:])].append((p, update.reshape(-1, *p.shape[-2:])))
             for (rows, columns), pairs in by_shape.items():
-                stacked = orthogonalise(torch.cat([update for _, update in pairs]))
+                stacked = self._orthogonalise(torch.cat([update for _, update in pairs]))
                 scale = group["lr"] * max(1.0, rows / columns) ** 0.5
                 parts = stacked.split([update.shape[0] for _, update in pairs])
                 for (p, _), part in zip(pairs, parts, strict=True):
                     p.mul_(1 - group["lr"] * group["weight_decay"])
                     p.add_(part.reshape(p.shape), alpha=-scale)
+
+    def _orthogonalise(self, stacked: Tensor) -> Tensor:
+        if self.world == 1:
+            return orthogonalise(stacked)
+        own = torch.zeros_like(stacked)
+        own[self.rank :: self.world] = orthogonalise(stacked[self.rank :: self.world])
+        dist.all_reduce(own)
+        return own

@@ -20,6 +20,9 @@ def initialise(network: TirexNetwork, generator: torch.Generator) -> None:
             p.normal_(0.0, gain * (2.0 / (5.0 * fan_in)) ** 0.5, generator=generator)
         elif name.endswith("bias"):
             p.zero_()
+    # A missing token is all zeros; without a bias its embedding would be zero too, and a norm of
+    # zero multiplies gradients by 1 / sqrt(eps), block after block, until they overflow.
+    network.input_patch_embedding.output_layer.bias.normal_(0.0, 0.5, generator=generator)
     places = torch.arange(dim) / max(1, dim - 1)
     for index, module in enumerate(network.blocks):
         layer = cast(Block, module).slstm_layer

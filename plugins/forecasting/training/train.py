@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
+import torch.multiprocessing
 from batches import Batch, draw_batch
 from corpus import EARLY, LATE, Pool
 from icl_forecasting.tirex.cell import CellState
@@ -76,9 +78,11 @@ def pinball(forecast: Tensor, batch: Batch, levels: Tensor) -> Tensor:
 class Feeder:
     """Draws batches in a thread; `progress` decides which windows and families it draws."""
 
-    def __init__(self, pool: Path, seed: int, tokens: int, config: TirexConfig) -> None:
+    def __init__(
+        self, pool: Path, seed: int, tokens: int, config: TirexConfig, rank: int = 0
+    ) -> None:
         self.pools = {n: Pool(pool, EARLY, length=n) for n in (576, 2304)}
-        self.seed, self.tokens, self.config = seed, tokens, config
+        self.seed, self.tokens, self.config, self.rank = seed, tokens, config, rank
         self.late = False
         self._step = 0
         self._ready: queue.Queue[Batch] = queue.Queue(maxsize=4)
@@ -90,6 +94,7 @@ class Feeder:
 
     def _work(self) -> None:
         while True:
+            # every process draws the same window, so that none waits, and series of its own
             rng = np.random.default_rng([self.seed, self._step])
             windows = LATE_WINDOWS if self.late else EARLY_WINDOWS
             if self._step % 200 == 0:
@@ -97,6 +102,8 @@ class Feeder:
                     pool.set_weights(LATE if self.late else EARLY)
             shares = np.array(list(windows.values()))
             steps = int(rng.choice(list(windows), p=shares / shares.sum()))
+            if self.rank:
+                rng = np.random.default_rng([self.seed, self._step, self.rank])
             pools = {n: p for n, p in self.pools.items() if n >= (steps + 1) * self.config.patch}
             batch = max(8, self.tokens // steps)
             self._ready.put(
@@ -115,7 +122,14 @@ class Feeder:
 class Run:
     """Network, optimisers, moving average and clock of one training run."""
 
-    def __init__(self, config: TirexConfig, schedule: Schedule, seed: int, device: str) -> None:
+    def __init__(
+        self,
+        config: TirexConfig,
+        schedule: Schedule,
+        seed: int,
+        device: str,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self.config, self.schedule, self.seed = config, schedule, seed
         self.device = torch.device(device)
         self.network = TirexNetwork(config)
@@ -125,7 +139,8 @@ class Run:
         inner = [p for n, p in named if n.startswith("blocks.") and p.ndim >= 2]
         matrices = [p for n, p in named if not n.startswith("blocks.") and p.ndim == 2]
         vectors = [p for n, p in named if p.ndim == 1]
-        self.muon = Muon(inner, lr=0.02)
+        self.world = share[1]
+        self.muon = Muon(inner, lr=0.02, share=share)
         self.adam = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}],
             lr=3e-3,
@@ -136,6 +151,7 @@ class Run:
         self.levels = torch.tensor(config.quantile_levels, device=self.device)
         self.step, self.seconds, self.series, self.tokens, self.skipped = 0, 0.0, 0, 0, 0
         self._missing: list[CellState] | None = None
+        self._ticked = time.monotonic()
 
     def train_step(self, batch: Batch) -> float:
         """One update; returns the loss (NaN when it was skipped)."""
@@ -151,15 +167,16 @@ class Run:
             count = len(batch.tokens)
             states = [s.at(batch.leading - 1).repeat(count) for s in self._missing]
         loss = pinball(self.network(batch.tokens, states), batch, self.levels)
-        value = float(loss.detach())
+        loss.backward()
+        value = self._agree(float(loss.detach()))
         self.step += 1
         if not np.isfinite(value):
             self.skipped += 1
+            self.network.zero_grad(set_to_none=True)
             return float("nan")
         factor = self.schedule.rate(self.step, self.schedule.progress(self.step, self.seconds))
         for group, rate in self.base:
             group["lr"] = rate * factor
-        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser in (self.muon, self.adam):
             optimiser.step()
@@ -168,9 +185,29 @@ class Run:
         with torch.no_grad():
             for name, p in self.network.named_parameters():
                 self.average[name].lerp_(p, 1 - keep)
-        self.series += len(batch.tokens)
-        self.tokens += batch.tokens.shape[0] * batch.tokens.shape[1]
+        self.series += self.world * len(batch.tokens)
+        self.tokens += self.world * batch.tokens.shape[0] * batch.tokens.shape[1]
         return value
+
+    def tick(self, start: bool = False) -> None:
+        """Add the time since the last tick to the run's clock."""
+        now = time.monotonic()
+        if not start:
+            self.seconds += now - self._ticked
+        self._ticked = now
+
+    def _agree(self, loss: float) -> float:
+        """Average gradients, loss and clock over the processes."""
+        if self.world == 1:
+            return loss
+        grads = [p.grad for p in self.network.parameters() if p.grad is not None]
+        clock = torch.tensor([loss, self.seconds], device=self.device)
+        flat = torch.cat([clock, *(g.flatten() for g in grads)]) / self.world
+        dist.all_reduce(flat)
+        loss, self.seconds = flat[:2].tolist()
+        for grad, part in zip(grads, flat[2:].split([g.numel() for g in grads]), strict=True):
+            grad.copy_(part.view_as(grad))
+        return loss
 
     def state(self) -> dict[str, object]:
         """All that a resumed run needs."""
@@ -204,32 +241,59 @@ class Run:
 
 
 def train(run: Run, feeder: Feeder, folder: Path, checkpoint_seconds: float) -> None:
-    """Train to the end of the schedule."""
-    log = (folder / "log.jsonl").open("a", buffering=1)
-    began, saved, losses = time.monotonic() - run.seconds, time.monotonic(), []
+    """Train to the end of the schedule; rank 0 logs and saves."""
+    saved, losses = time.monotonic(), list[float]()
+    run.tick(start=True)
     feeder.start(run.step)
     while (progress := run.schedule.progress(run.step, run.seconds)) < 1:
         feeder.late = progress >= run.schedule.late_from
         losses.append(run.train_step(feeder.take()))
-        run.seconds = time.monotonic() - began
-        if run.step % 50 == 0:
-            line = {
-                "step": run.step, "loss": float(np.nanmean(losses)), "progress": progress,
-                "seconds": run.seconds, "series": run.series, "tokens": run.tokens,
-                "skipped": run.skipped,
-            }  # fmt: skip
-            log.write(json.dumps(line) + "\n")
-            left = run.seconds * (1 - progress) / max(progress, 1e-6)
-            print(
-                f"step {run.step}  loss {line['loss']:.4f}  {run.tokens / run.seconds:.0f} tokens/s"
-                f"  {progress:.1%}  {left / 60:.0f} min left",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+        run.tick()
+        if feeder.rank == 0 and run.step % 50 == 0:
+            _log(run, folder, losses, progress)
             losses = []
-        if time.monotonic() - saved > checkpoint_seconds:
+        if feeder.rank == 0 and time.monotonic() - saved > checkpoint_seconds:
             run.save(folder)
             saved = time.monotonic()
-    run.save(folder)
+    if feeder.rank == 0:
+        run.save(folder)
+
+
+def _log(run: Run, folder: Path, losses: list[float], progress: float) -> None:
+    loss = float(np.mean([x for x in losses if np.isfinite(x)] or [np.nan]))
+    line = {
+        "step": run.step, "loss": loss, "progress": progress, "seconds": run.seconds,
+        "series": run.series, "tokens": run.tokens, "skipped": run.skipped,
+    }  # fmt: skip
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    left = run.seconds * (1 - progress) / max(progress, 1e-6)
+    print(
+        f"step {run.step}  loss {loss:.4f}  {run.tokens / run.seconds:.0f} tokens/s"
+        f"  {progress:.1%}  {left / 60:.0f} min left",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
+
+
+def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
+    """One process of a run."""
+    torch.set_num_threads(options.threads)
+    world = options.processes
+    if world > 1:
+        dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
+    config = TirexConfig(
+        embedding_dim=options.width, num_blocks=options.blocks, num_heads=4,
+        input_ff_dim=options.hidden, context_length=options.context,
+    )  # fmt: skip
+    schedule = Schedule(options.steps, options.minutes)
+    run = Run(config, schedule, options.seed, options.device, (rank, world))
+    if (options.out / "last.pt").exists():
+        run.restore(options.out / "last.pt")
+    if rank == 0:
+        parameters = sum(p.numel() for p in run.network.parameters())
+        print(f"{parameters} parameters, {asdict(config)}", file=sys.stderr)
+    feeder = Feeder(options.pool, options.seed, options.tokens // world, config, rank)
+    train(run, feeder, options.out, options.checkpoint_seconds)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -247,23 +311,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--context", type=int, default=2048)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--processes", type=int, default=1, help="data-parallel processes")
+    parser.add_argument("--threads", type=int, default=1, help="threads a process")
     parser.add_argument("--checkpoint-seconds", type=float, default=120)
     options = parser.parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    config = TirexConfig(
-        embedding_dim=options.width, num_blocks=options.blocks, num_heads=4,
-        input_ff_dim=options.hidden, context_length=options.context,
-    )  # fmt: skip
-    run = Run(config, Schedule(options.steps, options.minutes), options.seed, options.device)
     options.out.mkdir(parents=True, exist_ok=True)
-    if (options.out / "last.pt").exists():
-        run.restore(options.out / "last.pt")
-    parameters = sum(p.numel() for p in run.network.parameters())
-    print(f"{parameters} parameters, {asdict(config)}", file=sys.stderr)
-    feeder = Feeder(options.pool, options.seed, options.tokens, config)
-    train(run, feeder, options.out, options.checkpoint_seconds)
+    meeting = f"file://{options.out.resolve()}/.meeting-{os.getpid()}"
+    if options.processes == 1:
+        work(0, options, meeting)
+    else:
+        torch.multiprocessing.spawn(work, (options, meeting), nprocs=options.processes)
     return 0
 
 

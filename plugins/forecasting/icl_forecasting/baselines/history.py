@@ -58,7 +58,8 @@ def interpolated(values: np.ndarray) -> np.ndarray:
     """
     known = np.isfinite(values)
     steps = np.arange(values.size)
-    return np.interp(steps, steps[known], values[known])
+    filled: np.ndarray = np.interp(steps, steps[known], values[known])
+    return filled
 
 
 def latest(values: np.ndarray, max_context: int | None, learner: str) -> np.ndarray:

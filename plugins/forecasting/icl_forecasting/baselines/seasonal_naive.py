@@ -10,7 +10,7 @@ import numpy as np
 from icl_core.cards import LearnerCard
 from icl_core.errors import InputError
 from icl_core.learner import Learner, LoadOptions
-from icl_core.results import Forecast
+from icl_core.results import Prediction
 from icl_core.types import Context, Horizon, Series
 from icl_forecasting.baselines.history import levels_of, one_history, to_forecast
 from icl_forecasting.baselines.seasonality import resolve_seasonality
@@ -36,13 +36,12 @@ def repeat_season(values: np.ndarray, seasonality: int, length: int) -> np.ndarr
     if values.size < seasonality:
         return np.full(length, last)
     cycles = -(-values.size // seasonality)
-    grid = np.full(cycles * seasonality, np.nan)
-    grid[grid.size - values.size :] = values
-    grid = grid.reshape(cycles, seasonality)
+    missing = np.full(cycles * seasonality - values.size, np.nan)
+    grid = np.concatenate([missing, values]).reshape(cycles, seasonality)
     known = np.isfinite(grid)
     newest = cycles - 1 - np.argmax(known[::-1], axis=0)
-    season = np.where(known.any(axis=0), grid[newest, np.arange(seasonality)], last)
-    return season[np.arange(length) % seasonality]
+    season: np.ndarray = np.where(known.any(axis=0), grid[newest, np.arange(seasonality)], last)
+    return np.resize(season, length)
 
 
 def error_quantiles(
@@ -128,23 +127,17 @@ class SeasonalNaive(Learner):
         return one_history(context, self.card.name)
 
     def _predict(
-        self,
-        prepared: Series,
-        queries: Sequence[Horizon],
-        seasonality: int | None = None,
-        quantiles: str | None = None,
-        **options: Any,
-    ) -> list[Forecast]:
-        asked = self._seasonality if seasonality is None else seasonality
-        season = resolve_seasonality(asked, prepared)
-        kind = self._quantiles if quantiles is None else _checked(quantiles)
+        self, prepared: Series, queries: Sequence[Horizon], **options: Any
+    ) -> list[Prediction]:
+        season = resolve_seasonality(options.get("seasonality", self._seasonality), prepared)
+        kind = _checked(options.get("quantiles", self._quantiles))
         meta: dict[str, Any] = {"seasonality": season}
         if season > prepared.values.size:
             meta["fallback"] = (
                 f"the history has {prepared.values.size} values and a season {season}: "
                 "the last value is repeated"
             )
-        forecasts = []
+        forecasts: list[Prediction] = []
         for horizon in queries:
             levels = levels_of(horizon)
             point, spread = naive_arrays(prepared.values, season, horizon.length, levels, kind)

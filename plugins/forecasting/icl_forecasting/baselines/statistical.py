@@ -20,7 +20,7 @@ import numpy as np
 from icl_core.cards import LearnerCard
 from icl_core.errors import InputError, MissingExtraError
 from icl_core.learner import Learner, LoadOptions
-from icl_core.results import Forecast
+from icl_core.results import Forecast, Prediction
 from icl_core.types import Context, Horizon, Series
 from icl_forecasting.baselines.history import (
     interpolated,
@@ -110,13 +110,9 @@ class StatisticalLearner(Learner):
         return _History(series, values, filled, exponent)
 
     def _predict(
-        self,
-        prepared: _History,
-        queries: Sequence[Horizon],
-        seasonality: int | None = None,
-        **options: Any,
-    ) -> list[Forecast]:
-        asked = self._seasonality if seasonality is None else seasonality
+        self, prepared: _History, queries: Sequence[Horizon], **options: Any
+    ) -> list[Prediction]:
+        asked = options.get("seasonality", self._seasonality)
         season = resolve_seasonality(asked, prepared.series)
         return [self._forecast(prepared, horizon, season) for horizon in queries]
 
@@ -207,6 +203,7 @@ def _row(answer: Any, point: np.ndarray, level: float) -> np.ndarray:
     coverage = _coverage(level)
     if coverage == 0.0:
         return point
-    if level < 0.5:
-        return np.minimum(np.asarray(answer[f"lo-{coverage}"], dtype=np.float64), point)
-    return np.maximum(np.asarray(answer[f"hi-{coverage}"], dtype=np.float64), point)
+    below = level < 0.5
+    end = np.asarray(answer[f"{'lo' if below else 'hi'}-{coverage}"], dtype=np.float64)
+    row: np.ndarray = np.minimum(end, point) if below else np.maximum(end, point)
+    return row

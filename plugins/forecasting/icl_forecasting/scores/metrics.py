@@ -83,7 +83,8 @@ def pinball(target: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) 
     """
     error = target - np.asarray(quantiles, dtype=np.float64)
     level = np.asarray(levels, dtype=np.float64)[:, None]
-    return np.maximum(level * error, (level - 1) * error)
+    loss: np.ndarray = np.maximum(level * error, (level - 1) * error)
+    return loss
 
 
 def window_sums(

@@ -88,8 +88,8 @@ def rows_of(
     kept = list(results)
     shared: dict[str, set[tuple[str, int]]] = {}
     for result in kept:
-        keys = set(result.sums)
-        shared[result.dataset] = shared.get(result.dataset, keys) & keys
+        own = set(result.sums)
+        shared[result.dataset] = shared.get(result.dataset, own) & own
     rows = []
     for result in kept:
         keys: Keys = shared[result.dataset] if common else set(result.sums)

@@ -1,0 +1,58 @@
+# Every target sets up .venv by itself, with one call of pip, from a bare Python 3.11 or newer.
+#   make demo   make test   make lint   make bench   make bench-forecasting   make venv
+PYTHON ?= python3
+OMP_NUM_THREADS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+DISTRIBUTIONS := pyproject.toml plugins/forecasting/pyproject.toml
+CHECKED := icl_core entrypoints benchmarks plugins tests
+
+.PHONY: help venv demo test lint format bench bench-forecasting clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+venv: $(VENV)/.installed
+
+# EXTRAS: extras of the forecasting plugin
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,table,plot]' -e 'plugins/forecasting[$(EXTRAS)]'
+endef
+
+$(VENV)/.installed: EXTRAS := stats,gluonts
+$(VENV)/.installed: $(DISTRIBUTIONS)
+	$(install)
+	@touch $@
+
+# The official implementation, for comparison only.
+$(VENV)/.installed-bench: EXTRAS := stats,gluonts,bench
+$(VENV)/.installed-bench: $(DISTRIBUTIONS)
+	$(install)
+	@touch $(VENV)/.installed $@
+
+demo: venv
+	$(BIN)/icl demo
+
+test: venv
+	OMP_NUM_THREADS=$(OMP_NUM_THREADS) $(BIN)/python -m pytest $(ARGS)
+
+lint: venv
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+
+format: venv
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+bench: venv
+	$(BIN)/icl bench list
+
+bench-forecasting: $(VENV)/.installed-bench
+	$(BIN)/python -m icl_bench.compare.forecasting $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

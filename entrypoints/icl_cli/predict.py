@@ -1,0 +1,156 @@
+"""`icl predict NAME`: show a learner a context from files, ask, and write its answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a learner.")],
+    series: Annotated[
+        str | None,
+        typer.Option(
+            "--series", metavar="FILE", help="CSV, Parquet or JSON lines with the past; - is stdin."
+        ),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="C", help="Column with the values.")
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time-column", metavar="T", help="Column with the time stamps."),
+    ] = None,
+    item_column: Annotated[
+        str | None,
+        typer.Option(
+            "--item-column", metavar="I", help="Column that tells the series of a long table apart."
+        ),
+    ] = None,
+    freq: Annotated[
+        str | None,
+        typer.Option("--freq", metavar="F", help="Step between time stamps: h, D, MS, ..."),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", metavar="ENC", help="Encoding of FILE; UTF-8 where not given."),
+    ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option("--decimal", metavar="MARK", help="Decimal mark of FILE: . or ,"),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", metavar="N", help="How many steps to forecast.")
+    ] = None,
+    quantiles: Annotated[
+        str | None,
+        typer.Option("--quantiles", metavar="LEVELS", help="Quantile levels, such as 0.1,0.5,0.9."),
+    ] = None,
+    example: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--example", metavar="IN=OUT", help="An image and its output; give it once for each."
+        ),
+    ] = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--query", metavar="IMG", help="An image, or a folder of frames, to answer for."
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Draw the answer over the query image.")
+    ] = False,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="TEXT", help="Words that go with the context."),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", metavar="W", help="bundled, official, a name, a file, or hf:owner/name."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="D", help="auto, cpu, cuda, cuda:1 or mps.")
+    ] = "auto",
+    dtype: Annotated[
+        str, typer.Option("--dtype", metavar="TYPE", help="auto, float32, bfloat16 or float16.")
+    ] = "auto",
+    behaviour: Annotated[
+        str,
+        typer.Option(
+            "--behaviour", metavar="B", help="corrected, or official: the released code's."
+        ),
+    ] = "corrected",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="KEY=VALUE", help="An option of the learner; see `icl info NAME`."
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", metavar="B", help="How many to predict at once.")
+    ] = 32,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", metavar="FILE", help="Where to write: .csv, .json, .parquet, a folder, or -."
+        ),
+    ] = "-",
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also draw the answer: .png, .svg")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the result as JSON.")] = False,
+) -> None:
+    """Show a learner a context, ask it, and write the prediction.
+
+    \b
+    Forecasting:
+      icl predict tirex --series sales.csv --column sales --time-column month --horizon 12
+      icl predict tirex --series long.parquet --column y --item-column id --horizon 24 --out f.csv
+    Images:
+      icl predict NAME --example a.jpg=a_mask.png --query b.jpg --out b_mask.png
+    """
+    from icl_cli.predict_examples import predict_examples
+    from icl_cli.predict_series import predict_series
+    from icl_cli.request import Request
+    from icl_core import registry
+    from icl_core.types import Task
+
+    request = Request(
+        card=registry.learner_card(name),
+        series=series,
+        column=column,
+        time_column=time_column,
+        item_column=item_column,
+        freq=freq,
+        encoding=encoding,
+        decimal=decimal,
+        horizon=horizon,
+        quantiles=quantiles,
+        examples=tuple(example or ()),
+        queries=tuple(query or ()),
+        overlay=overlay,
+        text=text,
+        weights=weights,
+        device=device,
+        dtype=dtype,
+        behaviour=behaviour,
+        options=tuple(option or ()),
+        batch_size=batch_size,
+        out=out,
+        plot=plot,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
+    request.check()
+    if request.card.task is Task.FORECASTING:
+        predict_series(request)
+    else:
+        predict_examples(request)

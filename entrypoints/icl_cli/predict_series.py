@@ -1,0 +1,152 @@
+"""`icl predict` for forecasting: a table in, forecasts out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from icl_cli.guard import say
+from icl_cli.output import print_json
+from icl_core.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from icl_cli.request import Request
+    from icl_core.results import Forecast
+    from icl_core.types import Series
+
+SUFFIXES = (".csv", ".json", ".parquet")
+PLOTS = (".png", ".svg", ".pdf")
+
+
+def predict_series(request: Request) -> None:
+    """Read the series, forecast each, and write one table.
+
+    Raises:
+        IclError: the table, an option, the weights or the place of the output cannot be used.
+    """
+    from icl_core.types import Context, Episode, Horizon
+
+    _check_places(request)
+    horizon = Horizon(request.horizon or 0, quantile_levels=request.levels())
+    series = _read(request)
+    plots = _plot_places(request, series)
+    learner, options = request.load()
+    episodes = (
+        Episode(Context(history=one, text=request.text), horizon, meta={"id": one.name})
+        for one in series
+    )
+    forecasts: list[Any] = list(
+        learner.predict_episodes(episodes, batch_size=request.batch_size, **options)
+    )
+    _write(request, forecasts)
+    for place, forecast in zip(plots, forecasts, strict=False):  # no places: no plots
+        forecast.plot(place, overwrite=request.overwrite)
+    if request.out != "-":
+        say(f"Wrote {request.out}" + (f" and {len(plots)} plot(s)" if plots else ""))
+
+
+def _read(request: Request) -> list[Series]:
+    from icl_core.coerce.tables import read_table, series_from_frame
+
+    if request.series == "-" and sys.stdin.isatty():
+        say("Reading the series from standard input; Ctrl-D ends it.")
+    frame = read_table(
+        request.series or "-", encoding=request.encoding or "utf-8", decimal=request.decimal or "."
+    )
+    return series_from_frame(
+        frame,
+        column=request.column,
+        time_column=request.time_column,
+        item_column=request.item_column,
+        freq=request.freq,
+    )
+
+
+def _check_places(request: Request) -> None:
+    """Refuse an output that cannot be written before any work is done."""
+    wanted: list[tuple[str, Path, tuple[str, ...]]] = []
+    if request.out != "-":
+        wanted.append(("--out", Path(request.out), SUFFIXES))
+    if request.plot is not None:
+        wanted.append(("--plot", request.plot, PLOTS))
+    for option, path, suffixes in wanted:
+        if path.suffix.lower() not in suffixes:
+            raise InputError(
+                f"{option} is {str(path)!r}, expected a name that ends in {', '.join(suffixes)}"
+            )
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"{option} {path}: the folder {path.parent} does not exist")
+        _refuse_existing(path, request)
+
+
+def _refuse_existing(path: Path, request: Request) -> None:
+    if path.exists() and not request.overwrite:
+        raise InputError(
+            f"{path} exists already and was left as it is", hint="--overwrite replaces it"
+        )
+
+
+def _plot_places(request: Request, series: Sequence[Series]) -> list[Path]:
+    """One file a series: the name that was given, or with the item's name before the suffix."""
+    plot = request.plot
+    if plot is None:
+        return []
+    if len(series) == 1:
+        return [plot]
+    places: list[Path] = []
+    for number, one in enumerate(series, 1):
+        # An item's name is data and may hold anything; only its harmless part names a file.
+        safe = re.sub(r"[^\w.-]+", "-", one.name or "").strip("-.")[:60] or str(number)
+        place = plot.with_name(f"{plot.stem}-{safe}{plot.suffix}")
+        if place in places:
+            place = plot.with_name(f"{plot.stem}-{safe}-{number}{plot.suffix}")
+        _refuse_existing(place, request)
+        places.append(place)
+    return places
+
+
+def _write(request: Request, forecasts: Sequence[Forecast]) -> None:
+    data = forecasts[0].to_dict() if len(forecasts) == 1 else [f.to_dict() for f in forecasts]
+    if request.out == "-":
+        if request.as_json:
+            print_json(data)
+        else:
+            _write_csv(forecasts, sys.stdout)
+        return
+    _write_file(Path(request.out), forecasts, data, request.overwrite)
+    if request.as_json:
+        print_json(data)
+
+
+def _write_file(path: Path, forecasts: Sequence[Forecast], data: Any, overwrite: bool) -> None:
+    from icl_core.results.save import atomic_path, write_json
+
+    if len(forecasts) == 1:
+        forecasts[0].save(path, overwrite=overwrite)
+    elif path.suffix.lower() == ".json":
+        write_json(path, data, overwrite)
+    elif path.suffix.lower() == ".csv":
+        with (
+            atomic_path(path, overwrite) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            _write_csv(forecasts, file)
+    else:
+        import pandas
+
+        frame = pandas.concat([f.to_pandas() for f in forecasts], ignore_index=True)
+        with atomic_path(path, overwrite) as temporary:
+            try:
+                frame.to_parquet(temporary, index=False)
+            except ImportError as error:
+                raise MissingExtraError(
+                    "writing Parquet needs pyarrow", "pip install 'icl-suite[table]'"
+                ) from error
+
+
+def _write_csv(forecasts: Sequence[Forecast], file: TextIO) -> None:
+    for number, forecast in enumerate(forecasts):
+        forecast.write_csv(file, header=number == 0)
