@@ -78,7 +78,9 @@ class Learner(ABC):
         """Do the context's share of the work; return whatever `_predict` needs."""
 
     @abstractmethod
-    def _predict(self, prepared: Any, queries: Sequence[Any], **options: Any) -> list[Prediction]:
+    def _predict(
+        self, prepared: Any, queries: Sequence[Any], **options: Any
+    ) -> Sequence[Prediction]:
         """Answer coerced queries that share one prepared context, in order.
 
         A `Video` query is answered with one `list` of predictions, one a frame.
@@ -86,7 +88,7 @@ class Learner(ABC):
 
     def _predict_episodes(
         self, pairs: Sequence[tuple[Context, Any]], **options: Any
-    ) -> list[Prediction]:
+    ) -> Sequence[Prediction]:
         """Answer one query for each of many contexts; override it to batch them."""
         answers = []
         for context, query in pairs:
@@ -208,7 +210,10 @@ class naming_errors:  # noqa: N801 - reads as a statement: `with naming_errors(c
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception | SystemExit) and not isinstance(error, IclError):
+        if isinstance(error, PluginError):
+            if self.card.name not in error.message:
+                raise PluginError(f"{self.card.name}: {error.message}", error.hint) from error
+        elif isinstance(error, Exception | SystemExit) and not isinstance(error, IclError):
             from icl_core.registry import failure
 
             raise failure(self.card, error) from error

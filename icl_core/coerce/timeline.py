@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from icl_core.coerce.calendar import MONTHS, OutOfYears, parse_step, rows_of, steps_from
 from icl_core.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("icl.coerce")
 
-_FIXED = re.compile(r"([1-9][0-9]*)?(D|h|min|s|ms|us|ns)")
 _OLD_ALIASES = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns"}
 _OLD_PERIODS = {"M": "M", "Q": "Q", "A": "Y", "Y": "Y"}
 _FILL_LIMIT = 10_000_000
@@ -61,8 +61,9 @@ def to_freq(freq: Any, start: np.datetime64 | None = None) -> str:
         if base in _OLD_PERIODS:
             base, anchor = _period_alias(_OLD_PERIODS[base], anchor, start)
         text = count + base + anchor
-    if _FIXED.fullmatch(text):
-        return text
+    step = parse_step(text)
+    if step is not None:
+        return step.alias
     pd = pandas()
     try:
         with warnings.catch_warnings():
@@ -115,8 +116,9 @@ def to_stamp(value: Any, freq: str | None = None) -> np.datetime64:
 
 def is_shorter_than_day(freq: str) -> bool:
     """Whether a step of this canonical frequency is a span of clock time below a day."""
-    match = _FIXED.fullmatch(freq)
-    return match is not None and _span(match) % np.timedelta64(1, "D") != np.timedelta64(0, "ns")
+    step = parse_step(freq)
+    span = None if step is None else step.span
+    return span is not None and span % np.timedelta64(1, "D") != np.timedelta64(0, "ns")
 
 
 def grid(start: np.datetime64, freq: str, length: int) -> np.ndarray:
@@ -127,12 +129,14 @@ def grid(start: np.datetime64, freq: str, length: int) -> np.ndarray:
             nanoseconds can count (1678 to 2261).
     """
     start = start.astype("datetime64[ns]")
-    match = _FIXED.fullmatch(freq)
-    if match is not None:
-        span = int(_span(match).astype(np.int64))
-        if int(start.astype(np.int64)) + span * max(length - 1, 0) > np.iinfo(np.int64).max:
-            raise _out_of_years(start, freq, length)
-        return start + np.arange(length, dtype=np.int64) * np.timedelta64(span, "ns")
+    step = parse_step(freq)
+    if step is not None:
+        try:
+            counted = steps_from(start, step, length)
+        except OutOfYears as error:
+            raise _out_of_years(start, freq, length) from error
+        if counted is not None:
+            return counted
     pd = pandas()
     try:
         stamps = pd.date_range(pd.Timestamp(start), periods=length, freq=freq)
@@ -224,13 +228,12 @@ def place(stamps: np.ndarray, freq: str, what: str = "series") -> tuple[np.datet
         InputError: a stamp is not on the grid, or the gaps would be absurdly long.
     """
     start = stamps[0]
-    match = _FIXED.fullmatch(freq)
-    if match is not None:
-        span = int(_span(match).astype(np.int64))
-        offset = (stamps - start).astype(np.int64)
-        rows, rest = offset // span, offset % span
-        bad = np.flatnonzero(rest)
+    step = parse_step(freq)
+    if step is not None:
+        rows = rows_of(stamps, step)
         total = int(rows[-1]) + 1
+        _check_fill(total, freq, what)
+        bad = np.flatnonzero(grid(start, freq, total)[rows] != stamps)
     else:
         pd = pandas()
         full = pd.date_range(start, stamps[-1], freq=freq).to_numpy().astype("datetime64[ns]")
@@ -244,11 +247,6 @@ def place(stamps: np.ndarray, freq: str, what: str = "series") -> tuple[np.datet
             f"{what}: time stamp {show(stamps[bad[0]])} is not on the grid of freq {freq!r} "
             f"that starts at {show(start)}",
             "pass the freq that the time stamps have, or resample them first",
-        )
-    if total > _FILL_LIMIT:
-        raise InputError(
-            f"{what}: filling the gaps up to freq {freq!r} would make {total} rows",
-            "is freq much finer than the data?",
         )
     if total > len(stamps):
         logger.info("%s: %d missing time stamps filled with NaN", what, total - len(stamps))
@@ -271,6 +269,14 @@ def _zoned_text(text: str) -> Any:
     except ValueError:
         return text
     return text if moment.tzinfo is None else moment
+
+
+def _check_fill(total: int, freq: str, what: str) -> None:
+    if total > _FILL_LIMIT:
+        raise InputError(
+            f"{what}: filling the gaps up to freq {freq!r} would make {total} rows",
+            "is freq much finer than the data?",
+        )
 
 
 def _is_whole(stamps: np.ndarray, freq: str) -> bool:
@@ -300,7 +306,6 @@ def _cannot_infer(gappy: Mapping[Any, np.ndarray]) -> InputError:
 
 def _period_alias(base: str, anchor: str, start: np.datetime64 | None) -> tuple[str, str]:
     """Turn the alias of a period into that of its start or end stamps."""
-    months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
     first_of_month = start is not None and start.astype("datetime64[D]") == start.astype(
         "datetime64[M]"
     ).astype("datetime64[D]")
@@ -309,14 +314,9 @@ def _period_alias(base: str, anchor: str, start: np.datetime64 | None) -> tuple[
     if base == "M":
         return "MS", ""
     end = anchor[1:].upper() if anchor else "DEC"
-    if end not in months:
+    if end not in MONTHS:
         return base + "S", anchor
-    return base + "S", "-" + months[(months.index(end) + 1) % 12]
-
-
-def _span(match: re.Match[str]) -> np.timedelta64:
-    unit = {"min": "m"}.get(match[2], match[2])
-    return np.timedelta64(int(match[1] or 1), unit).astype("timedelta64[ns]")  # type: ignore[call-overload, no-any-return]
+    return base + "S", "-" + MONTHS[(MONTHS.index(end) + 1) % 12]
 
 
 def _out_of_years(start: np.datetime64, freq: str, length: int) -> InputError:

@@ -6,6 +6,7 @@ import argparse
 import json
 import pickle
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -170,7 +171,7 @@ def untrusted(path: Path, refused: list[str]) -> UntrustedFileError:
     return UntrustedFileError(
         f"{path} wants more than tensors when it is read, which can run code: "
         f"{', '.join(refused[:10])}; it was refused and nothing of it was executed",
-        f"if you trust its author: icl weights convert {path} --trust-pickle",
+        f"if you trust its author: icl weights convert {shlex.quote(str(path))} --trust-pickle",
     )
 
 

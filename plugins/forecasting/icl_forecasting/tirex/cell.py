@@ -73,7 +73,7 @@ def reference_scan(
     for t in range(steps):
         recurrent = torch.bmm(y, kernel)
         total = gates[t].float() + recurrent.float() + bias[:, None]
-        a_in, a_forget, a_cell, a_out = total.split(head_dim, dim=-1)
+        a_in, a_forget, a_cell, a_out = total.chunk(4, dim=-1)
         log_forget = m.float() + logsigmoid(a_forget.clamp(max=FORGET_CEILING))
         m_new = a_in if fresh and t == 0 else torch.maximum(a_in, log_forget)
         i = torch.exp(a_in - m_new).clamp(max=1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from icl_forecasting.tirex.cell import FORGET_CEILING, CellState
 
@@ -28,7 +29,7 @@ def cpu_scan(
     outputs = gates.new_empty(steps, heads, batch, d)
     kept = CellState(outputs, *(torch.empty_like(outputs) for _ in range(3))) if keep else None
     total = gates.new_empty(heads, batch, width)
-    a_in, a_forget, a_cell, a_out = total.split(d, dim=-1)
+    a_in, a_forget, a_cell, a_out = total.chunk(4, dim=-1)
     log_forget, forget = gates.new_empty(2, heads, batch, d).unbind()
     if state is None:
         y = c = n = m = None
@@ -49,7 +50,7 @@ def cpu_scan(
             c = cell_input.contiguous()
         else:
             # logsigmoid is the slowest operation of the step; x - softplus(x) is not faster
-            torch.nn.functional.logsigmoid(a_forget.clamp_(max=FORGET_CEILING), out=log_forget)
+            logsigmoid(a_forget.clamp_(max=FORGET_CEILING), out=log_forget)  # type: ignore[call-arg]
             log_forget.add_(m)
             torch.maximum(a_in, log_forget, out=m)
             torch.sub(log_forget, m, out=forget).exp_()

@@ -27,7 +27,7 @@ class _Scan(torch.autograd.Function):
         cs, ns = torch.empty_like(ys), torch.empty_like(ys)
         saved = gates.new_empty(steps, 5, heads, batch, d)  # i, f, z, o, 1 - sigmoid(forget)
         total = gates.new_empty(heads, batch, width)
-        a_in, a_forget, a_cell, a_out = total.split(d, dim=-1)
+        a_in, a_forget, a_cell, a_out = total.chunk(4, dim=-1)
         log_forget = gates.new_empty(heads, batch, d)
         fresh = not state
         if fresh:
@@ -42,7 +42,7 @@ class _Scan(torch.autograd.Function):
             torch.sigmoid(a_out, out=o)
             torch.tanh(a_cell, out=z)
             torch.sigmoid(a_forget.neg(), out=shut)
-            logsigmoid(a_forget.clamp_(max=FORGET_CEILING), out=log_forget)
+            logsigmoid(a_forget.clamp_(max=FORGET_CEILING), out=log_forget)  # type: ignore[call-arg]
             log_forget.add_(m)
             if fresh and t == 0:
                 m.copy_(a_in)
@@ -68,7 +68,7 @@ class _Scan(torch.autograd.Function):
         work = torch.empty_like(dc)
         for t in range(steps - 1, -1, -1):
             i, f, z, o, shut = saved[t].unbind()
-            d_in, d_forget, d_cell, d_out = grad_gates[t].split(d, dim=-1)
+            d_in, d_forget, d_cell, d_out = grad_gates[t].chunk(4, dim=-1)
             ratio = torch.div(cs[t + 1], ns[t + 1])
             # output gate: dy * ratio * o * (1 - o)
             torch.mul(dy, ratio, out=work).mul_(o)

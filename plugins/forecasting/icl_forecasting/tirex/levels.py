@@ -78,7 +78,8 @@ def _tail(ordered: np.ndarray, trained: Sequence[float], level: float) -> np.nda
     z = NormalDist().inv_cdf
     reach = (z(level) - z(trained[outer])) / (z(trained[outer]) - z(trained[inner]))
     edge = ordered[..., outer, :]
-    return edge + reach * (edge - ordered[..., inner, :])
+    continued: np.ndarray = edge + reach * (edge - ordered[..., inner, :])
+    return continued
 
 
 def _index(trained: Sequence[float], level: float) -> int | None:

@@ -91,7 +91,7 @@ class SLSTMLayer(nn.Module):
 
     def gate_weight(self) -> Tensor:
         """The four gate maps as one [H, D, 4D] matrix; remembered while the weights stand still."""
-        parts = [self.fgate.weight, self.igate.weight, self.zgate.weight, self.ogate.weight]
+        parts: list[Tensor] = [self.fgate.weight, self.igate.weight, self.zgate.weight, self.ogate.weight]
         if torch.is_grad_enabled():
             return torch.cat(parts, dim=1).transpose(1, 2)
         stamp = tuple(x for p in parts for x in (p.data_ptr(), p._version))

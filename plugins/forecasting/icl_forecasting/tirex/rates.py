@@ -152,7 +152,8 @@ def at_rate(values: np.ndarray, factor: Fraction) -> np.ndarray:
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
     k = factor.denominator
     places = (np.arange(len(values) * k) + 0.5) / k - 0.5
-    return np.interp(places, np.arange(len(values)), values)
+    between: np.ndarray = np.interp(places, np.arange(len(values)), values)
+    return between
 
 
 def from_rate(quantiles: np.ndarray, factor: Fraction, horizon: int) -> np.ndarray:
@@ -161,7 +162,8 @@ def from_rate(quantiles: np.ndarray, factor: Fraction, horizon: int) -> np.ndarr
         return quantiles[:, :horizon]
     if factor < 1:
         k = factor.denominator
-        return quantiles[:, : horizon * k].reshape(len(quantiles), horizon, k).mean(axis=2)
+        means: np.ndarray = quantiles[:, : horizon * k].reshape(-1, horizon, k).mean(axis=2)
+        return means
     k = factor.numerator
     centres = np.arange(quantiles.shape[1]) * k + (k - 1) / 2
     steps = np.arange(horizon)

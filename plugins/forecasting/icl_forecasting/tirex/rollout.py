@@ -125,6 +125,7 @@ class Rollout:
         states = None
         if start:
             states = [sequence.at(start - 1).repeat(len(tokens)) for sequence in self._padding()]
+        out: Tensor
         if self.forward is None:
             out = self.network(tokens, states, last=last)
         else:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icl_core.cards import LearnerCard
-from icl_core.errors import InputError
+from icl_core.errors import InputError, PluginError
 from icl_core.learner import Learner, LoadOptions
 from icl_core.results import Forecast
 from icl_core.types import Context, Horizon, Task
@@ -203,6 +203,13 @@ def test_each_problem_has_a_sentence(change: dict, options: dict, words: str) ->
     options = {"horizon": 1, **options}
     with pytest.raises(InputError, match=words):
         predict_df(LastValue(), long_frame().assign(**change), **options)
+
+
+@pytest.mark.parametrize("shift", [np.nan, np.inf])
+def test_a_learner_that_is_not_finite_is_named(shift: float) -> None:
+    """T6: no table is made of NaN or infinite answers."""
+    with pytest.raises(PluginError, match="last-value returned quantiles with NaN or infinite"):
+        predict_df(LastValue(), long_frame(), 1, shift=shift)
 
 
 def test_other_frames_and_learners_are_refused() -> None:

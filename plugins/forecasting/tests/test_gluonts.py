@@ -193,7 +193,8 @@ def test_without_gluonts_the_extra_is_named() -> None:
         "import icl_forecasting.interop as interop\n"
         "from icl_core.errors import MissingExtraError\n"
         "try: interop.predict_dataset\n"
-        "except MissingExtraError as error: sys.exit('icl-forecasting[gluonts]' not in error.hint)\n"
+        "except MissingExtraError as error:\n"
+        "    sys.exit('icl-forecasting[gluonts]' not in error.hint)\n"
         "sys.exit(2)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
