@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from icl_core.coerce.infer import infer_frequency
 from icl_core.coerce.series import column_array, regular_series, to_series
 from icl_core.coerce.stamps import Stamps, to_stamps
-from icl_core.coerce.timeline import infer_frequency, pandas, show, to_freq
+from icl_core.coerce.timeline import pandas, show, to_freq
 from icl_core.coerce.values import to_float64, warn_if_identifiers
 from icl_core.errors import InputError
 from icl_core.types import Series

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from icl_core.coerce.infer import infer_frequency
 from icl_core.coerce.stamps import period_start_freq, to_stamps
 from icl_core.coerce.timeline import (
     grid,
-    infer_frequency,
     place,
     show,
     time_index,

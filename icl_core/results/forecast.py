@@ -151,6 +151,7 @@ class Forecast(Prediction):
         *,
         history_steps: int | None = None,
         title: str | None = None,
+        truth: Any = None,
         overwrite: bool = False,
     ) -> Any:
         """Draw the end of the history and the forecast with its quantiles as a fan.
@@ -160,17 +161,19 @@ class Forecast(Prediction):
             history_steps: how much of the history to show; four horizons, and at least 64 steps,
                 where not given.
             title: text above the drawing; the series' name where not given.
+            truth: [H], what really came, if known; drawn as a dashed line.
             overwrite: whether an existing file may be replaced.
 
         Returns:
             A `matplotlib.figure.Figure`. No state of pyplot is read or changed.
 
         Raises:
+            InputError: the truth has another length than the forecast.
             MissingExtraError: matplotlib is not installed.
         """
         from icl_core.results.forecast_plot import fan_chart, write_figure
 
-        figure = fan_chart(self, history_steps=history_steps, title=title)
+        figure = fan_chart(self, history_steps=history_steps, title=title, truth=truth)
         if path is not None:
             write_figure(figure, path, overwrite)
         return figure

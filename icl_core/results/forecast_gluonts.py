@@ -57,7 +57,7 @@ def period(stamp: np.datetime64, freq: str) -> Any:
 
 
 def _start(forecast: Forecast) -> Any:
-    from icl_core.coerce.timeline import infer_frequency
+    from icl_core.coerce.infer import infer_frequency
 
     history = forecast.history
     if forecast.index is None:

@@ -22,7 +22,11 @@ _LEAST_HISTORY = 64
 
 
 def fan_chart(
-    forecast: Forecast, *, history_steps: int | None = None, title: str | None = None
+    forecast: Forecast,
+    *,
+    history_steps: int | None = None,
+    title: str | None = None,
+    truth: Any = None,
 ) -> Any:
     """Draw a forecast; see `Forecast.plot`.
 
@@ -32,6 +36,9 @@ def fan_chart(
     """
     if history_steps is not None and history_steps < 0:
         raise InputError(f"history_steps is {history_steps}, expected 0 or more")
+    known = None if truth is None else np.asarray(truth, dtype=np.float64)
+    if known is not None and known.shape != (len(forecast),):
+        raise InputError(f"the truth has shape {list(known.shape)}, expected [{len(forecast)}]")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -51,6 +58,8 @@ def fan_chart(
     _draw_bands(axes, forecast, future_x)
     middle, label = _middle(forecast)
     axes.plot(future_x, middle, color=_FUTURE, linewidth=1.6, marker=lone, label=label)
+    if known is not None:
+        axes.plot(future_x, known, "--", color=_PAST, linewidth=1.2, marker=lone, label="truth")
     axes.set_title(forecast.name or "" if title is None else title, parse_math=False)
     axes.set_xlabel("" if forecast.index is not None else "step")
     axes.spines[["top", "right"]].set_visible(False)

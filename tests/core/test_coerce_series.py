@@ -11,13 +11,14 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icl_core.coerce.series import to_horizon, to_series
 from icl_core.errors import InputError
 from icl_core.types import Horizon, Series
 
+STEADY = settings(deadline=None, derandomize=True)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE_MISSING = st.lists(st.one_of(FINITE, st.just(float("nan"))), min_size=1, max_size=40)
 
@@ -73,6 +74,7 @@ def test_lists_need_neither_torch_nor_pandas() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@STEADY
 @given(MAYBE_MISSING)
 def test_values_pass_through_unchanged(values: list[float]) -> None:
     """T1: NaN is missing; T7: huge and tiny values are neither scaled nor clipped."""
@@ -115,6 +117,7 @@ def test_missing_values_of_every_kind_become_nan(value: object) -> None:
     np.testing.assert_array_equal(to_series(value).values, [1.0, np.nan, 3.0])
 
 
+@STEADY
 @given(st.lists(FINITE, max_size=8), st.sampled_from([np.inf, -np.inf]), st.lists(FINITE))
 def test_infinity_is_refused_with_its_position(
     before: list[float], bad: float, after: list[float]
@@ -180,6 +183,7 @@ def test_what_is_no_series_is_refused_by_name(value: object, words: str) -> None
         to_series(value)
 
 
+@STEADY
 @given(st.lists(st.integers(-(2**53), 2**53), min_size=1))
 def test_whole_numbers_up_to_2_to_the_53_are_exact(values: list[int]) -> None:
     """T2: nothing is lost above 2**24, because values are float64."""
@@ -219,6 +223,7 @@ def test_unsorted_rows_are_sorted_with_a_log_line(caplog: pytest.LogCaptureFixtu
     assert "sorted" in caplog.text
 
 
+@STEADY
 @given(st.permutations(list(range(12))), st.sampled_from(["h", "D", "MS", "ME", "B", "W-WED"]))
 def test_the_order_of_rows_does_not_matter(order: list[int], freq: str) -> None:
     """T3: any order of rows gives the same series."""
@@ -365,6 +370,7 @@ def test_other_horizons_are_refused(length: object) -> None:
         to_horizon(Horizon(length))  # type: ignore[arg-type]
 
 
+@STEADY
 @given(st.sets(st.floats(0.001, 0.999), min_size=1))
 def test_levels_come_back_exactly_as_asked(levels: set[float]) -> None:
     """T5: exactly the levels that were asked for."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from icl_core.coerce.infer import infer_frequency
 from icl_core.coerce.series import to_series
 from icl_core.coerce.stamps import to_stamps
-from icl_core.coerce.timeline import grid, infer_frequency, show, time_index, to_freq
+from icl_core.coerce.timeline import grid, place, show, time_index, to_freq
 from icl_core.errors import InputError
 from icl_core.types import Series
 
+STEADY = settings(deadline=None, derandomize=True)
 FREQS = [
     "s",
     "15min",
@@ -39,6 +41,7 @@ def stamps(start: str, periods: int, freq: str) -> np.ndarray:
     return pd.date_range(start, periods=periods, freq=freq).to_numpy()
 
 
+@STEADY
 @given(
     st.sampled_from(FREQS),
     st.integers(1, 60),
@@ -102,6 +105,7 @@ def test_old_and_new_aliases_have_one_name(freq: object, start: str | None, expe
     assert to_freq(freq, None if start is None else np.datetime64(start)) == expected
 
 
+@STEADY
 @given(st.sampled_from(FREQS), st.integers(3, 30))
 def test_the_frequency_of_a_regular_series_is_found(freq: str, length: int) -> None:
     """T3: what is inferred gives the same stamps back."""
@@ -188,7 +192,51 @@ def test_stamps_go_back_into_their_zone(freq: str) -> None:
     )
 
 
+@STEADY
 @given(st.integers(-(2**62), 2**62))
 def test_a_stamp_that_is_shown_can_be_read_back(nanoseconds: int) -> None:
     stamp = np.datetime64(nanoseconds, "ns")
     assert np.datetime64(show(stamp)).astype("datetime64[ns]") == stamp
+
+
+@STEADY
+@given(
+    st.sampled_from(
+        [
+            "B",
+            "3B",
+            "W-MON",
+            "2W-SUN",
+            "MS",
+            "ME",
+            "5MS",
+            "QS-FEB",
+            "QE-NOV",
+            "2QS-OCT",
+            "YS-JUL",
+            "YE-FEB",
+            "3YS-JAN",
+            "7D",
+            "90min",
+        ]
+    ),
+    st.datetimes(pd.Timestamp("1700-01-01"), pd.Timestamp("2000-01-01")),
+    st.integers(1, 80),
+)
+def test_grids_counted_by_numpy_are_those_of_pandas(freq: str, start: object, length: int) -> None:
+    expected = pd.date_range(start, periods=length, freq=freq).to_numpy()
+    np.testing.assert_array_equal(grid(expected[0], freq, length), expected)
+
+
+@STEADY
+@given(st.sampled_from(FREQS), st.sets(st.integers(0, 60), min_size=1))
+def test_each_stamp_finds_its_row(freq: str, rows: set[int]) -> None:
+    """T3: gaps are found for every frequency."""
+    kept = np.array(sorted(rows)) - min(rows)
+    whole = stamps("2024-01-07", 61, freq)
+    start, found = place(whole[kept], freq)
+    np.testing.assert_array_equal(found, kept)
+    if len(kept) > 1:
+        with pytest.raises(InputError, match="not on the grid"):
+            place(np.append(whole[kept[:-1]], whole[kept[-1]] + np.timedelta64(1, "ns")), freq)
+    assert start == whole[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -19,6 +19,7 @@ from icl_core.coerce.series import time_index, to_series
 from icl_core.errors import InputError, MissingExtraError, PluginError
 from icl_core.results import Forecast
 
+STEADY = settings(deadline=None, derandomize=True)
 LEVELS = (0.1, 0.5, 0.9)
 FLOAT32 = st.floats(width=32, allow_infinity=False)
 
@@ -89,6 +90,7 @@ def test_pandas_has_one_column_a_level() -> None:
     assert unnamed["step"].tolist() == [1, 2, 3, 4]
 
 
+@STEADY
 @given(arrays(np.float32, (3, 4), elements=FLOAT32))
 def test_files_hold_the_same_numbers(quantiles: np.ndarray) -> None:
     """Every float32 comes back bit for bit from CSV and JSON; NaN is an empty cell and null."""

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icl_core.coerce.tables import read_table, series_from_frame
 from icl_core.errors import IclError, InputError
 
+STEADY = settings(deadline=None, derandomize=True)
 DAYS = [f"2024-01-{day:02d}" for day in range(1, 6)]
 
 
@@ -138,12 +139,14 @@ def test_columns_are_typed_with_care() -> None:
         series_from_frame(frame, "whole")
 
 
+@STEADY
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 def test_numbers_survive_a_csv_file(values: list[float]) -> None:
     text = pd.DataFrame({"when": "x", "v": values}).to_csv(index=False)
     np.testing.assert_array_equal(table(text)["v"].to_numpy(dtype=float), values)
 
 
+@STEADY
 @given(st.text(max_size=200), st.sampled_from([None, "csv", "tsv", "jsonl", "parquet"]))
 def test_any_text_is_a_table_or_a_sentence(text: str, format: str | None) -> None:
     """T9: nothing but a typed error comes out of bad text."""
@@ -154,6 +157,7 @@ def test_any_text_is_a_table_or_a_sentence(text: str, format: str | None) -> Non
         assert "\n" not in str(error).strip() or len(str(error)) < 600
 
 
+@STEADY
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_table_or_a_sentence(data: bytes) -> None:
     try:
@@ -241,6 +245,7 @@ def test_long_tables_in_both_vocabularies(names: tuple[str, str, str]) -> None:
     np.testing.assert_array_equal(second.values, range(5, 10))
 
 
+@STEADY
 @given(st.permutations(list(range(10))))
 def test_rows_may_come_in_any_order(order: list[int]) -> None:
     """T3: a shuffled table gives the same series."""

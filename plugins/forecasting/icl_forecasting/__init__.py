@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from icl_core import LearnerCard, hookimpl
 
@@ -13,3 +13,9 @@ def icl_learners() -> Sequence[LearnerCard]:
     from icl_forecasting.cards import CARDS
 
     return CARDS
+
+
+@hookimpl
+def icl_demos() -> Mapping[str, str]:
+    """Return the demo: forecasts of bundled series."""
+    return {"forecasting": "icl_forecasting.demo:items"}

@@ -48,7 +48,7 @@ TIREX = LearnerCard(
     options={
         "sign_flip": "average with the mirrored forecast of the mirrored series",
         "monotone": "sort the quantiles, so that none cross",
-        "rates": "'auto' lets a backtest on the history choose the sampling rate, 'off' does not",
+        "views": "'auto' lets a backtest on the history choose how it is shown, 'off' does not",
         "rollout_steps": "default of max_accelerated_rollout_steps; 0 = the whole horizon at once",
         "context_length": "steps of context, for a checkpoint that does not say",
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,11 @@ class _OfLearner(argparse.Action):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 0, or 1 after an error that is said on stderr."""
+    """Run the command; return its exit status.
+
+    Returns:
+        0; 1 after an error, which is said on stderr; 130 when interrupted.
+    """
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     try:
@@ -95,6 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except IclError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # `| head` has read enough; nothing may complain when Python flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -136,11 +146,11 @@ def _run(options: argparse.Namespace) -> None:
         "windows compared": "those that all learners have" if options.common else "each its own",
     }
     markdown = to_markdown(rows, means, notes)
-    print(markdown)
     if out is not None:
         write_json(out / "scores.json", to_json(rows, means, notes), overwrite=True)
         with atomic_path(out / "scores.md", overwrite=True) as path:
             path.write_text(markdown, encoding="utf-8")
+    print(markdown)
 
 
 def _one(

@@ -5,6 +5,7 @@ The heads that learn on them are in `heads`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,9 +22,8 @@ _PATCHES = 8  # a series is summarised in eighths
 _EPS = 1e-8
 
 
-@torch.inference_mode()
 def hidden_states(
-    network: TirexNetwork, series: np.ndarray, *, batch_size: int = 256, precise: bool = False
+    network: TirexNetwork, series: np.ndarray, *, batch_size: int = 64, precise: bool = False
 ) -> Tensor:
     """The residual stream after each block, for the tokens that hold the series.
 
@@ -36,23 +36,29 @@ def hidden_states(
     Returns:
         float32 [B, S, num_blocks, E] on the CPU; S = the tokens that hold the last T values.
     """
+    return torch.cat([part.cpu() for part in _hidden(network, series, batch_size, precise)])
+
+
+def _hidden(
+    network: TirexNetwork, series: np.ndarray, batch_size: int, precise: bool
+) -> Iterator[Tensor]:
+    """Batches of hidden states, on the network's device."""
     config = network.config
     length = min(series.shape[1], config.context_length)
-    windows = np.full((len(series), config.context_length), np.nan)
-    windows[:, config.context_length - length :] = series[:, series.shape[1] - length :]
-    padding = (config.context_length - length) // config.patch
+    padding = config.context_length - length
     device = network.out_norm.weight.device
     dtype = torch.float64 if precise and device.type != "mps" else torch.float32
-    parts = []
-    for first in range(0, len(windows), batch_size):
-        rows = torch.from_numpy(windows[first : first + batch_size]).to(dtype).to(device)
-        tokens = standardise(rows, config.patch).tokens
-        parts.append(network.hidden(tokens)[:, padding:].float().cpu())
-    return torch.cat(parts)
+    for first in range(0, len(series), batch_size):
+        rows = series[first : first + batch_size]
+        windows = np.full((len(rows), config.context_length), np.nan)
+        windows[:, padding:] = rows[:, rows.shape[1] - length :]
+        with torch.inference_mode():
+            tokens = standardise(torch.from_numpy(windows).to(device, dtype), config.patch).tokens
+            yield network.hidden(tokens)[:, padding // config.patch :].float()
 
 
 def embed(
-    network: TirexNetwork, samples: np.ndarray, *, batch_size: int = 256, precise: bool = False
+    network: TirexNetwork, samples: np.ndarray, *, batch_size: int = 64, precise: bool = False
 ) -> np.ndarray:
     """One vector a sample: the mean over its tokens, normalised in each block and as a whole.
 
@@ -70,11 +76,11 @@ def embed(
     """
     samples = _as_samples(samples)
     batch, variates, steps = samples.shape
-    hidden = hidden_states(
-        network, samples.reshape(batch * variates, steps), batch_size=batch_size, precise=precise
-    )
-    pooled = functional.normalize(hidden.mean(dim=1), dim=-1, eps=1e-12)
-    by_block = pooled.unflatten(0, (batch, variates)).transpose(1, 2)
+    series = samples.reshape(batch * variates, steps)
+    batches = _hidden(network, series, batch_size, precise)
+    pooled = torch.cat([hidden.mean(dim=1).cpu() for hidden in batches])
+    normed = functional.normalize(pooled, dim=-1, eps=1e-12)
+    by_block = normed.unflatten(0, (batch, variates)).transpose(1, 2)
     flat = by_block.reshape(batch, -1)
     return np.asarray(functional.layer_norm(flat, flat.shape[1:], eps=1e-5).numpy())
 
@@ -153,7 +159,7 @@ class SeriesEmbedder:
 
     network: TirexNetwork
     augmented: bool = False
-    batch_size: int = 256
+    batch_size: int = 64
     precise: bool = False
     scale: FeatureScale | None = None
 
@@ -192,9 +198,7 @@ class SeriesEmbedder:
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def _embed(self, samples: np.ndarray) -> np.ndarray:
-        return embed(
-            self.network, samples, batch_size=self.batch_size, precise=self.precise
-        )
+        return embed(self.network, samples, batch_size=self.batch_size, precise=self.precise)
 
 
 def _as_samples(samples: np.ndarray) -> np.ndarray:

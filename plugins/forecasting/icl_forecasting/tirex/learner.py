@@ -20,15 +20,15 @@ from icl_forecasting.tirex.cell import CellState
 from icl_forecasting.tirex.checkpoint import read_network
 from icl_forecasting.tirex.levels import at_levels, rearrange
 from icl_forecasting.tirex.network import TirexNetwork
-from icl_forecasting.tirex.rates import RateChoice, forecast_at_rates
 from icl_forecasting.tirex.resample import resampled_forecast
 from icl_forecasting.tirex.rollout import Rollout
 from icl_forecasting.tirex.sections import forecast_in_sections
+from icl_forecasting.tirex.views import View, forecast_through_views
 
 _log = logging.getLogger("icl.tirex")
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 RESAMPLING = ("frequency",)
-RATES = ("off", "auto")
+VIEWS = ("off", "auto")
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,19 @@ class Settings:
     Args:
         sign_flip: average with the mirrored forecast of the mirrored series.
         monotone: sort the quantiles, so that none cross.
-        rates: "auto" lets a backtest on the history choose a coarser or finer sampling rate.
+        views: "auto" lets a backtest on the history choose how it is shown: sampling rate,
+            logarithms, season taken out.
         rollout_steps: default of `max_accelerated_rollout_steps`; 0 = the whole horizon at once.
     """
 
     sign_flip: bool = False
     monotone: bool = False
-    rates: str = "off"
+    views: str = "off"
     rollout_steps: int = 1
 
     def __post_init__(self) -> None:
-        if self.rates not in RATES:
-            raise InputError(f"rates is {self.rates!r}, expected one of {RATES}")
+        if self.views not in VIEWS:
+            raise InputError(f"views is {self.views!r}, expected one of {VIEWS}")
         if self.rollout_steps < 0:
             raise InputError(f"rollout_steps is {self.rollout_steps}, expected 0 or more")
 
@@ -58,7 +59,7 @@ class TirexLearner(Learner):
     """TiRex (arXiv 2505.23719) with official, own or bundled weights.
 
     The network reads the last `context_length` values (2048 as published) of one series. What
-    surrounds it (sign flip, sorted quantiles, sampling rates) comes from the weights: ours ask
+    surrounds it (sign flip, sorted quantiles, views) comes from the weights: ours ask
     for all of it, the official card for sorted quantiles, and a bare checkpoint for nothing, so
     that its numbers are the network's. Every part can be set by option.
 
@@ -163,12 +164,14 @@ class TirexLearner(Learner):
         by_length: dict[int, list[int]] = defaultdict(list)
         for place, horizon in enumerate(horizons):
             by_length[horizon.length].append(place)
-        found: dict[int, tuple[np.ndarray, RateChoice | None]] = {}
+        found: dict[int, tuple[np.ndarray, dict[View, float] | None]] = {}
         for length, places in by_length.items():
-            contexts = [np.asarray(histories[p].values, dtype=np.float64) for p in places]
-            quantiles, rates = self._quantiles(contexts, length, limit, resample_strategy)
+            # the released code reads float32 from the start, which its resampled means show
+            dtype = np.float32 if self.load_options.behaviour == "official" else np.float64
+            contexts = [np.asarray(histories[p].values, dtype=dtype) for p in places]
+            quantiles, views = self._quantiles(contexts, length, limit, resample_strategy)
             for row, place in enumerate(places):
-                found[place] = (quantiles[row], rates[row] if rates else None)
+                found[place] = (quantiles[row], views[row] if views else None)
         return [
             self._result(histories[p], horizons[p], *found[p], tails=tails)
             for p in range(len(horizons))
@@ -176,8 +179,8 @@ class TirexLearner(Learner):
 
     def _quantiles(
         self, contexts: list[np.ndarray], horizon: int, limit: int, strategy: str | None
-    ) -> tuple[np.ndarray, list[RateChoice] | None]:
-        """Quantiles [B, Q, P] at the trained levels, and the sampling rates that were chosen."""
+    ) -> tuple[np.ndarray, list[dict[View, float]] | None]:
+        """Quantiles [B, Q, P] at the trained levels, and the views that were chosen."""
 
         def bare(parts: Sequence[np.ndarray], steps: int) -> np.ndarray:
             return self._rollout(parts, steps, limit or -(-steps // self.network.config.patch))
@@ -190,8 +193,8 @@ class TirexLearner(Learner):
 
         if strategy is not None:
             return resampled_forecast(contexts, horizon, whole), None
-        if self.settings.rates == "auto":
-            return forecast_at_rates(
+        if self.settings.views == "auto":
+            return forecast_through_views(
                 contexts, horizon, whole, self.network.config, self.settings.monotone
             )
         return whole(contexts, horizon), None
@@ -201,7 +204,7 @@ class TirexLearner(Learner):
         history: Series,
         horizon: Horizon,
         quantiles: np.ndarray,
-        rate: RateChoice | None,
+        views: dict[View, float] | None,
         tails: str | None,
     ) -> Forecast:
         trained = self.network.config.quantile_levels
@@ -209,12 +212,12 @@ class TirexLearner(Learner):
             quantiles = rearrange(quantiles)
         levels = horizon.quantile_levels or trained
         meta: dict[str, Any] = {"weights": self.load_options.weights and self.load_options.weights.name}
-        longest = self.network.config.context_length * (rate.factor if rate else 1)
+        longest = self.network.config.context_length
         if len(history) > longest:
             meta["context_cut_to"] = int(longest)
             _log.info("%s: read the last %d values", history.name or "series", longest)
-        if rate is not None and rate.factor != 1:
-            meta["sampling_rate"] = float(rate.factor)
+        if views:
+            meta["views"] = {str(view): round(weight, 4) for view, weight in views.items()}
         asked = at_levels(quantiles, trained, levels, tails)
         return Forecast(
             quantiles=np.ascontiguousarray(asked, dtype=np.float32),
