@@ -215,3 +215,12 @@ def test_the_history_shown_can_be_chosen(tmp_path: Path) -> None:
         made().plot(history_steps=-1)
     with pytest.raises(InputError, match="suffix"):
         made().plot(tmp_path / "f.gif")
+
+
+def test_a_plot_shows_the_truth_where_it_is_known() -> None:
+    without = len(made().plot().axes[0].lines)
+    axes = made().plot(truth=[1.0] * len(made())).axes[0]
+    assert len(axes.lines) == without + 1
+    assert "truth" in [text.get_text() for text in axes.get_legend().get_texts()]
+    with pytest.raises(InputError, match="truth has shape"):
+        made().plot(truth=[1.0])

@@ -167,7 +167,9 @@ def test_long_sequences_stay_finite(run: Callable[..., tuple[Tensor, CellState]]
 
 @settings(max_examples=40, deadline=None)
 @given(
-    levels=st.lists(st.sampled_from([-1e30, -1e4, -80.0, 0.0, 80.0, 1e4, 1e30]), min_size=4, max_size=4),
+    levels=st.lists(
+        st.sampled_from([-1e30, -1e4, -80.0, 0.0, 80.0, 1e4, 1e30]), min_size=4, max_size=4
+    ),
     later=st.lists(st.sampled_from([-1e30, -1e4, 0.0, 1e4, 1e30]), min_size=4, max_size=4),
     given_state=st.booleans(),
 )

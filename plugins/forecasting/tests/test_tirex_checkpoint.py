@@ -236,7 +236,7 @@ def test_options_of_the_file_that_are_no_mapping_are_a_sentence(
     ("content", "says"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 141000000\n", "LFS"),
-        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "HTML"),
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
         (b"", "empty"),
         (b"\xff" * 9 + b"{}", ""),
     ],

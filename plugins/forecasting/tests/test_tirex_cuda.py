@@ -15,7 +15,7 @@ from icl_forecasting.tirex.graph import GraphedNetwork
 from icl_forecasting.tirex.network import TirexNetwork
 
 sys.path.append(str(Path(__file__).parent))
-from triton_cases import all_cases, difference, extremes  # noqa: E402
+from triton_cases import all_cases, difference, extremes
 
 pytestmark = [
     pytest.mark.gpu,

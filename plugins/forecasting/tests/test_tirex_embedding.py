@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from icl_core.errors import InputError, WeightsError
 
+from icl_core.errors import InputError, WeightsError
 from icl_forecasting.tirex.embedding import (
     FeatureScale,
     SeriesEmbedder,

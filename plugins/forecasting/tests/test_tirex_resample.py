@@ -28,7 +28,9 @@ RATES = ["0.5000", "0.2500", "0.3333", "0.9000", "2.0000", "3.0000", "1.5000"]
 
 
 def close(got: np.ndarray, want: np.ndarray, tolerance: float) -> bool:
-    return got.shape == want.shape and np.allclose(got, want, rtol=0, atol=tolerance, equal_nan=True)
+    return got.shape == want.shape and np.allclose(
+        got, want, rtol=0, atol=tolerance, equal_nan=True
+    )
 
 
 def season(length: int, period: float, dtype: type = np.float32) -> np.ndarray:
@@ -135,9 +137,7 @@ def test_a_place_on_an_observed_value_ignores_its_missing_neighbour() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    length=st.integers(1, 400), divisor=st.integers(1, 12), value=st.floats(-1e3, 1e3, width=32)
-)
+@given(length=st.integers(1, 400), divisor=st.integers(1, 12), value=st.floats(-1e3, 1e3, width=32))
 def test_a_constant_stays_constant_at_every_rate(length: int, divisor: int, value: float) -> None:
     series = np.full(length, value, dtype=np.float64)
     for rate in (1 / divisor, float(divisor)):

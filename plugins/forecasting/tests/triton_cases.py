@@ -44,9 +44,7 @@ def difference(
     options = {"keep": keep, "cell_dtype": DTYPES[form]}
     want_y, want = reference_scan(gates, kernel, bias, state, **options)
     moved = None if state is None else CellState(*(part.to(device) for part in state))
-    got_y, got = triton_scan(
-        gates.to(device), kernel.to(device), bias.to(device), moved, **options
-    )
+    got_y, got = triton_scan(gates.to(device), kernel.to(device), bias.to(device), moved, **options)
     worst = 0.0
     for a, b in zip((got_y, *got), (want_y, *want), strict=True):
         if a.shape != b.shape or a.dtype != b.dtype:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from icl_core.errors import WeightsError
+from icl_core.errors import InputError, WeightsError
 from icl_core.weights import load_tensors, read_checkpoint
 
 from icl_forecasting.tirex.config import TirexConfig
@@ -37,6 +37,7 @@ def read_network(
     Raises:
         WeightsError: the file is damaged, or its tensors are not those of a TiRex network.
         UntrustedFileError: the file wants to run code.
+        InputError: `context_length` cannot be one.
     """
     checkpoint = read_checkpoint(path)
     tensors = {n.replace(OLDER_NESTING, ""): t for n, t in checkpoint.tensors.items()}
@@ -48,12 +49,21 @@ def read_network(
         else TirexConfig.from_shapes(tensors)
     )
     if context_length is not None:
-        config = replace(config, context_length=context_length)
+        config = replace(config, context_length=_asked(context_length, config.patch))
     with torch.device("meta"):
         network = TirexNetwork(config)
     load_tensors(network, tensors, learner="tirex")
     options = metadata.get("options", {})
+    if not isinstance(options, Mapping):
+        raise WeightsError(f"{path} has the options {options!r}, expected names with values")
     return network.eval().requires_grad_(False), dict(options)
+
+
+def _asked(context_length: Any, patch: int) -> int:
+    whole = isinstance(context_length, int) and not isinstance(context_length, bool)
+    if not whole or context_length < 1 or context_length % patch:
+        raise InputError(f"context_length is {context_length!r}, expected a multiple of {patch}")
+    return int(context_length)
 
 
 def _sidecar(path: Path) -> Any:

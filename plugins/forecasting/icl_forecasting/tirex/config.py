@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from icl_core.errors import WeightsError
@@ -40,11 +41,17 @@ class TirexConfig:
     ffn_factor: float = 2.6667
 
     def __post_init__(self) -> None:
+        for name in ("embedding_dim", "num_blocks", "num_heads", "input_ff_dim", "patch"):
+            if getattr(self, name) < 1:
+                raise WeightsError(f"{name} is {getattr(self, name)}, expected at least 1")
+        levels = self.quantile_levels
+        if not levels or not all(a < b for a, b in pairwise((0.0, *levels, 1.0))):
+            raise WeightsError(f"quantile levels {levels} do not increase between 0 and 1")
         if self.embedding_dim % self.num_heads:
             raise WeightsError(
                 f"embedding width {self.embedding_dim} is not a multiple of {self.num_heads} heads"
             )
-        if self.context_length % self.patch:
+        if self.context_length < 1 or self.context_length % self.patch:
             raise WeightsError(
                 f"context length {self.context_length} is not a multiple of patch {self.patch}"
             )
@@ -95,7 +102,7 @@ class TirexConfig:
         """Read `{"model_config": …, "train_ctx_len": …}`; unknown keys are ignored.
 
         Raises:
-            WeightsError: input and output patches differ, or a key is missing.
+            WeightsError: input and output patches differ, a key is missing, or a size is none.
         """
         try:
             model = config["model_config"]
@@ -117,6 +124,8 @@ class TirexConfig:
             )
         except KeyError as error:
             raise WeightsError(f"the checkpoint's config has no key {error}") from None
+        except (TypeError, ValueError) as error:
+            raise WeightsError(f"the checkpoint's config cannot be read: {error}") from None
 
     @classmethod
     def from_shapes(cls, tensors: Mapping[str, torch.Tensor]) -> TirexConfig:
@@ -138,6 +147,11 @@ class TirexConfig:
                 f"this is not a TiRex checkpoint: it has no tensor {error}",
                 hint="`icl info tirex` lists the weights it can load",
             ) from None
+        if kernel.ndim != 3 or hidden.ndim != 2 or hidden.shape[1] < 2:
+            raise WeightsError(
+                "this is not a TiRex checkpoint: its recurrent kernel is "
+                f"{list(kernel.shape)} and its input layer {list(hidden.shape)}"
+            )
         heads, head_dim, _ = kernel.shape
         patch = hidden.shape[1] // 2
         count = head.shape[0] // patch

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from icl_core.errors import InputError
 from torch import Tensor
 from torch.nn import functional
 
+from icl_core.errors import InputError
 from icl_forecasting.tirex.network import TirexNetwork
 from icl_forecasting.tirex.scaling import standardise
 
@@ -80,7 +80,7 @@ def embed(
     batches = _hidden(network, series, batch_size, precise)
     pooled = torch.cat([hidden.mean(dim=1).cpu() for hidden in batches])
     normed = functional.normalize(pooled, dim=-1, eps=1e-12)
-    by_block = normed.unflatten(0, (batch, variates)).transpose(1, 2)
+    by_block = normed.view(batch, variates, *normed.shape[1:]).transpose(1, 2)
     flat = by_block.reshape(batch, -1)
     return np.asarray(functional.layer_norm(flat, flat.shape[1:], eps=1e-5).numpy())
 

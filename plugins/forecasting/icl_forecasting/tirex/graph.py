@@ -44,7 +44,9 @@ class GraphedNetwork:
     def __init__(self, network: TirexNetwork, limit: int = 8) -> None:
         device = network.out_norm.weight.device
         if device.type != "cuda":
-            raise InputError(f"CUDA graphs need a network on a CUDA device, this one is on {device}")
+            raise InputError(
+                f"CUDA graphs need a network on a CUDA device, this one is on {device}"
+            )
         self.network = network
         self.limit = limit
         self._recorded: OrderedDict[tuple[object, ...], _Recorded] = OrderedDict()
@@ -83,7 +85,7 @@ class GraphedNetwork:
         tokens = tokens.clone()
         if states is not None:  # an expanded state becomes one that can be written
             states = [CellState(*(part.contiguous().clone() for part in s)) for s in states]
-        stream = torch.cuda.Stream(tokens.device)
+        stream = torch.cuda.Stream(tokens.device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(tokens.device))
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UPS):

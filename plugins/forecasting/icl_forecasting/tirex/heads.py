@@ -6,15 +6,17 @@ Three kinds of head: "linear" (PyTorch), "forest" (scikit-learn) and "boosting" 
 from __future__ import annotations
 
 import importlib
+import inspect
+import json
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+
 from icl_core.errors import InputError, MissingExtraError, WeightsError
 from icl_core.results.save import atomic_path
 from icl_core.weights.read import read_checkpoint
-
 from icl_forecasting.tirex.linear_head import LinearTraining, train_linear
 
 HEADS = ("linear", "forest", "boosting")
@@ -81,7 +83,10 @@ class _Head:
             stop = importlib.import_module("lightgbm").early_stopping(
                 _PATIENT_ROUNDS, verbose=False
             )
-            trees.fit(x[~held], y[~held], eval_set=[(x[held], y[held])], callbacks=[stop])
+            check: dict[str, Any] = {"eval_X": (x[held],), "eval_y": (y[held],)}
+            if "eval_X" not in inspect.signature(trees.fit).parameters:  # LightGBM before 4.7
+                check = {"eval_set": [(x[held], y[held])]}
+            trees.fit(x[~held], y[~held], callbacks=[stop], **check)
         self._trees, self._linear = trees, None
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
@@ -124,8 +129,6 @@ class _Head:
             )
         if self._linear is None:
             raise InputError("the head is not trained yet", hint="call fit first")
-        import json
-
         described = {"task": self.task, "version": _FORMAT, **self._describe()}
         tensors = {name: part.contiguous() for name, part in self._linear.items()}
         with atomic_path(path, overwrite, suffixes=(".safetensors",)) as temporary:
@@ -213,7 +216,8 @@ class EmbeddingClassifier(_Head):
 
     def predict(self, embeddings: np.ndarray) -> np.ndarray:
         """The most probable label of each sample, [B]."""
-        return np.asarray(self.classes[self.predict_proba(embeddings).argmax(1)])
+        best = self.predict_proba(embeddings).argmax(1)
+        return np.asarray(self.classes[best])
 
     def _describe(self) -> dict[str, Any]:
         return {"classes": self.classes.tolist()}

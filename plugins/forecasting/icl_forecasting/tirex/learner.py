@@ -6,7 +6,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +22,7 @@ from icl_forecasting.tirex.cell import CellState
 from icl_forecasting.tirex.checkpoint import read_network
 from icl_forecasting.tirex.levels import at_levels, rearrange
 from icl_forecasting.tirex.network import TirexNetwork
-from icl_forecasting.tirex.resample import resampled_forecast
+from icl_forecasting.tirex.resample import frequency_factor, resampled_forecast
 from icl_forecasting.tirex.rollout import Rollout
 from icl_forecasting.tirex.sections import forecast_in_sections
 from icl_forecasting.tirex.views import View, forecast_through_views
@@ -51,8 +53,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.views not in VIEWS:
             raise InputError(f"views is {self.views!r}, expected one of {VIEWS}")
-        if self.rollout_steps < 0:
-            raise InputError(f"rollout_steps is {self.rollout_steps}, expected 0 or more")
+        for name in ("sign_flip", "monotone"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected True or False")
+        steps = self.rollout_steps
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+            raise InputError(f"rollout_steps is {steps!r}, expected a whole number from 0")
 
 
 class TirexLearner(Learner):
@@ -78,7 +84,10 @@ class TirexLearner(Learner):
         if load.weights is None:
             raise InputError("tirex needs weights", hint="weights='bundled'")
         network, stored = read_network(load.weights.path, context_length)
-        chosen = {**stored, **{k: options.pop(k) for k in list(options) if k in _SETTINGS}}
+        if newer := sorted(set(stored) - _SETTINGS):
+            _log.warning("%s wants options unknown here, ignored: %s", load.weights.path, newer)
+        chosen = {k: v for k, v in stored.items() if k in _SETTINGS}
+        chosen |= {k: options.pop(k) for k in list(options) if k in _SETTINGS}
         super().__init__(card, load, **options)
         official = load.behaviour == "official"
         self.settings = Settings() if official else Settings(**chosen)
@@ -182,20 +191,24 @@ class TirexLearner(Learner):
     ) -> tuple[np.ndarray, list[dict[View, float]] | None]:
         """Quantiles [B, Q, P] at the trained levels, and the views that were chosen."""
 
-        def bare(parts: Sequence[np.ndarray], steps: int) -> np.ndarray:
-            return self._rollout(parts, steps, limit or -(-steps // self.network.config.patch))
+        def run(rollout: Rollout, parts: Sequence[np.ndarray], steps: int) -> np.ndarray:
+            return rollout(parts, steps, limit or -(-steps // self.network.config.patch))
 
         def whole(parts: Sequence[np.ndarray], steps: int) -> np.ndarray:
             longest = self.network.config.context_length
+            once = partial(run, self._rollout)
             if self.load_options.behaviour == "official" or steps <= longest:
-                return bare(parts, steps)
-            return forecast_in_sections(parts, steps, longest // 2, bare, self._median)
+                return once(parts, steps)
+            return forecast_in_sections(parts, steps, longest // 2, once, self._median)
 
         if strategy is not None:
-            return resampled_forecast(contexts, horizon, whole), None
+            factors = [frequency_factor(context, horizon).factor for context in contexts]
+            views = [{View(Fraction(round(1 / factor))): 1.0} for factor in factors]
+            return resampled_forecast(contexts, horizon, whole), views
         if self.settings.views == "auto":
+            trial = partial(run, replace(self._rollout, sign_flip=False))
             return forecast_through_views(
-                contexts, horizon, whole, self.network.config, self.settings.monotone
+                contexts, horizon, whole, trial, self.network.config, self.settings.monotone
             )
         return whole(contexts, horizon), None
 
@@ -212,9 +225,10 @@ class TirexLearner(Learner):
             quantiles = rearrange(quantiles)
         levels = horizon.quantile_levels or trained
         meta: dict[str, Any] = {"weights": self.load_options.weights and self.load_options.weights.name}
-        longest = self.network.config.context_length
+        coarsest = max((view.factor for view in views or ()), default=Fraction(1))
+        longest = int(self.network.config.context_length * coarsest)
         if len(history) > longest:
-            meta["context_cut_to"] = int(longest)
+            meta["context_cut_to"] = longest
             _log.info("%s: read the last %d values", history.name or "series", longest)
         if views:
             meta["views"] = {str(view): round(weight, 4) for view, weight in views.items()}

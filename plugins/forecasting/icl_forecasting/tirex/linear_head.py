@@ -69,14 +69,15 @@ def train_linear(
     best, best_loss, waited = (weight.detach().clone(), bias.detach().clone()), float("inf"), 0
     for _ in range(training.epochs):
         order = torch.randperm(len(train_x), generator=rng)
-        for chosen in order.split(training.batch_size):
+        for first in range(0, len(order), training.batch_size):
+            chosen = order[first : first + training.batch_size]
             part = train_x[chosen]
             if training.dropout:
                 kept = torch.rand(part.shape, generator=rng) >= training.dropout
                 part = part * kept / (1 - training.dropout)
             optimiser.zero_grad()
             with torch.enable_grad():
-                loss(part @ weight.T + bias, train_target[chosen]).backward()
+                torch.autograd.backward(loss(part @ weight.T + bias, train_target[chosen]))
             optimiser.step()
         with torch.no_grad():
             now = float(loss(check_x @ weight.T + bias, check_target))

@@ -92,7 +92,8 @@ class SLSTMLayer(nn.Module):
     def gate_weight(self) -> Tensor:
         """The four gate maps as one [H, D, 4D] matrix; remembered while the weights stand still."""
         parts: list[Tensor] = [self.fgate.weight, self.igate.weight, self.zgate.weight, self.ogate.weight]
-        if torch.is_grad_enabled():
+        # weights loaded in inference mode do not say when they were changed
+        if torch.is_grad_enabled() or any(p.is_inference() for p in parts):
             return torch.cat(parts, dim=1).transpose(1, 2)
         stamp = tuple(x for p in parts for x in (p.data_ptr(), p._version))
         if self._joined is None or self._joined[0] != stamp:

@@ -28,11 +28,14 @@ WINDOWS = 3
 PLAIN_ADVANTAGE = 0.97
 """The plain view counts as this much better than it scored: others must earn their place."""
 
-SHARPNESS = 20.0
+SHARPNESS = 10.0
 """A view that scored x relative to the best weighs exp(-SHARPNESS (x - 1))."""
 
-CUTOFF = 1.15
-"""Views that scored worse than this relative to the best are left out."""
+CUTOFF = 1.25
+"""Views that scored worse than this relative to the best are left out of the average."""
+
+FIRST_CUTOFF = 1.6
+"""Views that scored worse than this on the latest window are not tried on earlier ones."""
 
 
 class View(NamedTuple):
@@ -51,7 +54,10 @@ class View(NamedTuple):
     def __str__(self) -> str:
         parts = ["log"] if self.log else []
         parts += [f"season {self.period} out"] if self.period else []
-        parts += [f"rate 1/{self.factor}"] if self.factor != 1 else []
+        if self.factor > 1:
+            parts.append(f"means of {self.factor}")
+        elif self.factor < 1:
+            parts.append(f"{self.factor.denominator} times finer")
         return ", ".join(parts) or "plain"
 
 
@@ -120,6 +126,7 @@ def forecast_through_views(
     contexts: Sequence[np.ndarray],
     horizon: int,
     forecast: Forecast,
+    trial: Forecast,
     config: TirexConfig,
     monotone: bool,
 ) -> tuple[np.ndarray, list[dict[View, float]]]:
@@ -129,13 +136,14 @@ def forecast_through_views(
         contexts: 1-D histories, NaN = missing.
         horizon: steps P.
         forecast: histories and steps to quantiles [B, Q, steps].
+        trial: the same for the backtest, where it may be cheaper.
         config: of the network.
         monotone: whether quantiles will be sorted; the backtest then scores them sorted.
 
     Returns:
         Quantiles [B, Q, P], and for each context the views used with their weights, sum 1.
     """
-    choices = choose_views(contexts, horizon, forecast, config, monotone)
+    choices = choose_views(contexts, horizon, trial, config, monotone)
     jobs = [(c, v) for c, views in zip(contexts, choices, strict=True) for v in views]
     answers = iter(_forecast_all(jobs, horizon, forecast))
     mixed = [
@@ -148,39 +156,59 @@ def forecast_through_views(
 def choose_views(
     contexts: Sequence[np.ndarray],
     horizon: int,
-    forecast: Forecast,
+    trial: Forecast,
     config: TirexConfig,
     monotone: bool,
 ) -> list[dict[View, float]]:
-    """Weights of the views of each context, from a backtest on its own past."""
+    """Weights of the views of each context, from a backtest on its own past.
+
+    All views are tried on the latest window, and those that came near the best on the earlier
+    ones as well.
+    """
     levels = np.array(config.quantile_levels)[:, None]
-    trials = [
-        (place, view, end)
-        for place, context in enumerate(contexts)
-        if len(views := views_of(context, horizon, config)) > 1
-        for view in views
-        for end in _ends(len(context), horizon, view)
+    losses: list[dict[View, list[float]]] = [
+        {view: [] for view in views_of(context, horizon, config)} for context in contexts
     ]
-    jobs = [(contexts[place][:end], view) for place, view, end in trials]
-    answers = _forecast_all(jobs, horizon, forecast)
-    losses: dict[int, dict[View, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for (place, view, end), answer in zip(trials, answers, strict=True):
-        target = contexts[place][end : end + _held(len(contexts[place]), horizon)]
-        gap = target - _sorted(answer, monotone)[:, : len(target)]
-        loss = np.maximum(gap * levels, gap * (levels - 1)).mean(axis=0)
-        if not np.isnan(loss).all():
-            losses[place][view].append(float(np.nanmean(loss)))
-    return [_weigh(losses[place]) if place in losses else {PLAIN: 1.0} for place in range(len(contexts))]
+    for number in range(WINDOWS):
+        if number:
+            losses = [_near_best(tried, FIRST_CUTOFF) for tried in losses]
+        trials = []
+        for place, (context, tried) in enumerate(zip(contexts, losses, strict=True)):
+            for view in tried if len(tried) > 1 else ():
+                ends = _ends(len(context), horizon, view)
+                if number < len(ends):
+                    trials.append((place, view, ends[number]))
+        jobs = [(contexts[place][:end], view) for place, view, end in trials]
+        answers = _forecast_all(jobs, horizon, trial)
+        for (place, view, end), answer in zip(trials, answers, strict=True):
+            target = contexts[place][end : end + _held(len(contexts[place]), horizon)]
+            gap = target - _sorted(answer, monotone)[:, : len(target)]
+            loss = np.maximum(gap * levels, gap * (levels - 1)).mean(axis=0)
+            if not np.isnan(loss).all():
+                losses[place][view].append(float(np.nanmean(loss)))
+    return [_weigh(tried) for tried in losses]
+
+
+def _scores(losses: dict[View, list[float]]) -> dict[View, float]:
+    """Mean loss of each view on the latest windows that all of them have; plain has an edge."""
+    common = min(len(found) for found in losses.values())
+    if not common:
+        return {}
+    scores = {view: float(np.mean(found[:common])) for view, found in losses.items()}
+    return {v: s * (PLAIN_ADVANTAGE if v == PLAIN else 1.0) for v, s in scores.items()}
+
+
+def _near_best(losses: dict[View, list[float]], cutoff: float) -> dict[View, list[float]]:
+    """The plain view, and those that scored at most `cutoff` times the best."""
+    scores = _scores(losses)
+    best = min(scores.values(), default=0.0)
+    return {v: f for v, f in losses.items() if v == PLAIN or scores.get(v, np.inf) <= cutoff * best}
 
 
 def _weigh(losses: dict[View, list[float]]) -> dict[View, float]:
-    """From losses to weights; views are compared on the windows that all of them have."""
-    common = min(len(found) for found in losses.values())
-    scores = {view: float(np.mean(found[:common])) for view, found in losses.items()}
-    if PLAIN not in scores:
-        return {PLAIN: 1.0}
-    scores[PLAIN] *= PLAIN_ADVANTAGE
-    best = min(scores.values())
+    """From losses to weights."""
+    scores = _scores(losses)
+    best = min(scores.values(), default=0.0)
     if not np.isfinite(best) or best <= 0:
         return {PLAIN: 1.0}
     raw = {v: np.exp(-SHARPNESS * (s / best - 1)) for v, s in scores.items() if s <= CUTOFF * best}
