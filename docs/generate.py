@@ -66,6 +66,7 @@ def cli_page() -> str:
 def command_help() -> Iterator[tuple[str, str]]:
     """Yield ("icl weights pull", its help text) for every command, parents first."""
     import typer
+
     from icl_cli.app import app
 
     yield from _help_of(typer.main.get_command(app), "icl", None)

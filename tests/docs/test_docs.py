@@ -188,8 +188,9 @@ PASSENGERS = ("--series", f"{DATA}/air_passengers.csv", "--column", "value", "--
 def test_the_typical_sentences_are_those_that_are_said(
     arguments: tuple[str, ...], workplace: Path, bundled: Path
 ) -> None:
-    from icl_cli.app import app
     from typer.testing import CliRunner
+
+    from icl_cli.app import app
 
     done = CliRunner().invoke(app, ["predict", *arguments])
 
@@ -211,6 +212,7 @@ def commands_shown() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), sorted(set(commands_shown())))
 def test_commands_on_the_pages_exist_and_know_their_options(page: str, line: str) -> None:
     import typer
+
     from icl_cli.app import app
 
     command: Any = typer.main.get_command(app)

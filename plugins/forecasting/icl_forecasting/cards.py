@@ -50,6 +50,7 @@ TIREX = LearnerCard(
         "monotone": "sort the quantiles, so that none cross",
         "views": "'auto' lets a backtest on the history choose how it is shown, 'off' does not",
         "rollout_steps": "default of max_accelerated_rollout_steps; 0 = the whole horizon at once",
+        "cuda_graph": "True records the forward passes as CUDA graphs",
         "context_length": "steps of context, for a checkpoint that does not say",
     },
     preprocessing={"patch": 32, "context_length": 2048, "quantile_levels": "0.1 to 0.9"},

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import icl_core as icl
 import numpy as np
 import pytest
 import torch
-from icl_core import UntrustedFileError, WeightsError
 from safetensors.torch import save_file
 
+import icl_core as icl
+from icl_core import UntrustedFileError, WeightsError
 from icl_forecasting.tirex.checkpoint import read_network
 from icl_forecasting.tirex.config import NINE_LEVELS, TirexConfig
 from icl_forecasting.tirex.network import TirexNetwork

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import icl_core as icl
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
+import icl_core as icl
 from icl_core import Context, Episode, Horizon, InputError, Learner, PluginError, Series
 
 CONTEXT = 128
@@ -140,7 +141,7 @@ def test_series_without_values_are_refused(shared: Learner) -> None:
 
 @pytest.mark.parametrize("value", [3.5e38, -1e39, 1e200])
 def test_values_beyond_float32_are_refused(shared: Learner, value: float) -> None:
-    with pytest.raises(InputError, match="beyond 3.4e"):
+    with pytest.raises(InputError, match=r"beyond 3\.4e"):
         icl.predict(shared, Series(np.array([1.0, value]), name="sales"), 5)
 
 
@@ -208,9 +209,7 @@ def test_a_context_without_history_is_refused(shared: Learner) -> None:
         icl.predict(shared, Context(text="monthly births"), 5)
 
 
-def test_text_is_ignored_with_a_log_line(
-    shared: Learner, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_text_is_ignored_with_a_log_line(shared: Learner, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="icl.tirex"):
         got = icl.predict(shared, Context(history=Series(WAVE), text="secret plans"), 5)
     assert any("does not read text" in r.message for r in caplog.records)
@@ -294,8 +293,7 @@ def test_rollout_steps_is_the_default_of_the_predict_option(load: Load, shared: 
 def test_the_same_call_gives_the_same_bytes(load: Load, options: dict[str, Any]) -> None:
     first, second = load(**options), load(**options)
     answers = [
-        icl.predict(learner, gapped(), 70).quantiles.tobytes()
-        for learner in (first, first, second)
+        icl.predict(learner, gapped(), 70).quantiles.tobytes() for learner in (first, first, second)
     ]
     assert len(set(answers)) == 1
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import NormalDist
 
-import icl_core as icl
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from icl_core import Horizon, InputError
 
+import icl_core as icl
+from icl_core import Horizon, InputError
 from icl_forecasting.tirex.config import NINE_LEVELS
 from icl_forecasting.tirex.levels import at_levels, rearrange
 
@@ -71,7 +71,9 @@ def test_between_crossing_quantiles_the_answer_is_monotone_too(seed: int) -> Non
 
 @pytest.mark.parametrize("level", [0.01, 0.0999, 0.9001, 0.99])
 def test_outside_the_trained_levels_there_is_no_answer(level: float) -> None:
-    with pytest.raises(InputError, match=rf"{level:g} is outside the trained levels 0.1 to 0.9") as e:
+    with pytest.raises(
+        InputError, match=rf"{level:g} is outside the trained levels 0\.1 to 0\.9"
+    ) as e:
         at_levels(draw(0), NINE_LEVELS, [level])
     assert e.value.hint is not None and 'tails="normal"' in e.value.hint
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import icl_core as icl
 import numpy as np
 import pytest
 import torch
-from icl_core import Episode, InputError, Learner
 from safetensors.torch import save_file
 
+import icl_core as icl
+from icl_core import Episode, InputError, Learner
 from icl_forecasting.tirex.config import TirexConfig
 from icl_forecasting.tirex.network import TirexNetwork
 from icl_forecasting.tirex.rollout import Rollout

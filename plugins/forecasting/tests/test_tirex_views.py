@@ -1,23 +1,18 @@
-"""Sampling rates and views: back is the way there reversed, and the past decides."""
+"""How a series is shown to the network: views, seasons, and the backtest that chooses."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from icl_forecasting.tirex.config import TirexConfig
-from icl_forecasting.tirex.rates import COARSER, FINER, at_rate, coarser, finer, from_rate
 from icl_forecasting.tirex.seasons import find_periods, seasonal_profile
 from icl_forecasting.tirex.views import (
     PLAIN,
-    Forecast,
     View,
     choose_views,
     forecast_through_views,
@@ -25,160 +20,130 @@ from icl_forecasting.tirex.views import (
     views_of,
 )
 
-CONFIG = TirexConfig()
-FACTORS = [Fraction(1), *map(Fraction, COARSER), *FINER]
+CONFIG = TirexConfig(embedding_dim=16, num_blocks=1, input_ff_dim=16)
+LEVELS = len(CONFIG.quantile_levels)
 
 
-def seasonal_naive(period: int) -> Forecast:
-    """A forecaster that repeats the last cycle, with a spread of levels around it."""
-
-    def forecast(contexts: Sequence[np.ndarray], steps: int) -> np.ndarray:
-        spread = np.linspace(-0.4, 0.4, 9)[:, None]
-        rows = []
-        for context in contexts:
-            seen = context[~np.isnan(context)]
-            cycle = np.nan_to_num(context[-period:], nan=seen.mean() if len(seen) else 0.0)
-            rows.append(np.resize(cycle, steps)[None] + spread)
-        return np.stack(rows).astype(np.float32)
-
-    return forecast
+def repeat_last(contexts: Sequence[np.ndarray], steps: int) -> np.ndarray:
+    """A forecaster that knows nothing but the last observed value."""
+    last = np.array([c[~np.isnan(c)][-1] for c in contexts])
+    return np.broadcast_to(last[:, None, None], (len(contexts), LEVELS, steps)).copy()
 
 
-@pytest.mark.parametrize("factor", FACTORS)
-@hypothesis_settings(deadline=None, max_examples=20)
-@given(length=st.integers(24, 300), horizon=st.integers(1, 100), slope=st.floats(-3, 3))
-def test_a_line_survives_every_rate(
-    factor: Fraction, length: int, horizon: int, slope: float
-) -> None:
-    """Reading a line at a rate, going on, and coming back gives the line's own continuation."""
-    line = slope * np.arange(length + 4 * horizon + 60, dtype=np.float64)
-    steps = -(-horizon * factor.denominator // factor.numerator)
-    if factor >= 1:
-        k = int(factor)
-        shown = at_rate(line[length : length + steps * k], factor)
-    else:
-        shown = at_rate(line, factor)[length * factor.denominator :][:steps]
-    back = from_rate(shown[None], factor, horizon)
-    assert back.shape == (1, horizon)
-    expected = line[length : length + horizon]
-    inner = slice(None)
-    if factor > 1:  # outside the first and last block centre the nearest value is kept
-        centres = np.arange(steps) * int(factor) + (int(factor) - 1) / 2
-        places = np.arange(horizon)
-        inner = slice(int(np.ceil(centres[0])), int(places[places <= centres[-1]].max()) + 1)
-    assert np.allclose(back[0, inner], expected[inner], atol=1e-3 * max(1, abs(slope) * 20))
+def cycle(period: int, length: int, seed: int = 0) -> np.ndarray:
+    shape = np.random.default_rng(seed).normal(size=period)
+    return np.resize(shape, length) + 10.0
 
 
-@pytest.mark.parametrize("factor", FACTORS)
-def test_a_constant_and_its_gaps_survive_every_rate(factor: Fraction) -> None:
-    values = np.full(200, 7.25)
-    values[50:90] = np.nan
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        shown = at_rate(values, factor)
-    assert len(shown) == int(200 // factor)
-    assert (shown[~np.isnan(shown)] == 7.25).all()
-    assert np.isnan(shown).any() and not np.isnan(shown).all()
+@pytest.mark.parametrize("period", [4, 7, 12, 24, 168])
+def test_the_period_of_a_pure_cycle_is_found(period: int) -> None:
+    assert find_periods(cycle(period, 6 * period))[0] == period
 
 
-def test_coarse_reading_is_right_aligned() -> None:
-    assert at_rate(np.array([100.0, 1, 3, 5, 7]), Fraction(2)).tolist() == [2, 6]
+def test_two_periods_are_found_in_a_double_cycle() -> None:
+    day, week = cycle(24, 2016, 1), cycle(168, 2016, 2)
+    found = find_periods(day + 0.8 * week)
+    assert 168 in found
 
 
-@given(length=st.integers(1, 5000), horizon=st.integers(1, 500))
-def test_candidate_rates_leave_enough_to_read_and_fit_the_context(
-    length: int, horizon: int
-) -> None:
-    for k in coarser(length, horizon, CONFIG):
-        assert length // k >= 64 and -(-horizon // k) >= 6
-    for f in finer(length, horizon, CONFIG):
-        assert length / f <= 512 and horizon / f <= 128
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_periods_do_not_depend_on_the_scale(scale: float) -> None:
+    assert find_periods(cycle(12, 120) * scale) == find_periods(cycle(12, 120))
 
 
-def test_the_plain_view_comes_first_and_short_series_have_no_other() -> None:
-    assert views_of(np.arange(11.0), 4, CONFIG) == [PLAIN]
-    for length in (12, 60, 700):
-        assert views_of(np.arange(float(length)), 12, CONFIG)[0] == PLAIN
+def test_constant_short_and_mostly_missing_series_have_no_period() -> None:
+    sparse = np.full(100, np.nan)
+    sparse[:5] = [1, 2, 1, 2, 1]
+    assert find_periods(np.ones(50)) == []
+    assert find_periods(np.array([1.0, 2.0])) == []
+    assert find_periods(sparse) == []
 
 
-def test_only_positive_series_of_some_range_are_shown_in_logarithms() -> None:
-    grown = np.exp(np.arange(100) / 30)
-    assert any(v.log for v in views_of(grown, 12, CONFIG))
-    for other in (grown - 1.0, grown * 0 + 5, 1000 + grown):
-        assert not any(v.log for v in views_of(other, 12, CONFIG))
+@pytest.mark.parametrize("period", [3, 4, 12])
+def test_the_profile_of_a_pure_cycle_is_the_cycle(period: int) -> None:
+    values = cycle(period, 10 * period)
+    ahead = values[:period] - values[:period].mean()
+    np.testing.assert_allclose(seasonal_profile(values, period), ahead, atol=1e-9)
 
 
-@pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("period", [None, 7, 12])
-def test_what_is_shown_comes_back(log: bool, period: int | None) -> None:
-    steps = np.arange(140.0)
-    values = np.exp(0.01 * steps + 0.4 * np.sin(2 * np.pi * steps / 7) + 2)
-    shown = show(View(log=log, period=period), values[:-28])
-    whole = np.log(values) if log else values
-    season = 0 if shown.profile is None else shown.profile[np.arange(28) % len(shown.profile)]
-    back = shown.back((whole[-28:] - season)[None], 28)
-    assert np.allclose(back, values[-28:], rtol=1e-5)
-
-
-def test_a_profile_is_centred_and_finds_the_season() -> None:
-    steps = np.arange(96)
-    season = np.sin(2 * np.pi * steps / 12)
-    profile = seasonal_profile(3 + 0.1 * steps + season, 12)
-    assert abs(profile.mean()) < 1e-12
-    assert np.allclose(profile, season[:12], atol=0.2)
-    assert find_periods(3 + 0.1 * steps + season)[0] == 12
-
-
-def test_seasons_of_degenerate_series_are_none() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for values in (np.zeros(100), np.full(100, np.nan), np.full(100, 1e30), np.arange(3.0)):
-            assert find_periods(values) == []
-
-
-def test_the_view_that_the_past_favours_is_used() -> None:
-    steps = np.arange(240)
-    series = 50 + 10 * np.sin(2 * np.pi * steps / 24) + 0.0 * steps
-    flat = lambda cs, n: np.stack(  # noqa: E731
-        [np.full((9, n), np.nanmean(c)) + np.linspace(-1, 1, 9)[:, None] for c in cs]
+def test_a_profile_survives_missing_values_and_trend() -> None:
+    values = cycle(12, 144) + np.linspace(0, 50, 144)
+    holes = values.copy()
+    holes[::17] = np.nan
+    np.testing.assert_allclose(
+        seasonal_profile(holes, 12), seasonal_profile(values, 12), atol=1.5
     )
-    chosen = choose_views([series], 24, flat, CONFIG, True)[0]
-    assert sum(chosen.values()) == pytest.approx(1)
-    best = max(chosen, key=lambda view: chosen[view])
-    assert best.period == 24
-    quantiles, _ = forecast_through_views([series], 24, flat, flat, CONFIG, True)
-    truth = 50 + 10 * np.sin(2 * np.pi * np.arange(240, 264) / 24)
-    assert np.abs(quantiles[0, 4] - truth).max() < 2
 
 
-def test_short_series_stay_plain() -> None:
-    contexts = [np.arange(float(n)) for n in (1, 2, 5, 11)]
-    chosen = choose_views(contexts, 12, seasonal_naive(1), CONFIG, True)
-    assert chosen == [{PLAIN: 1.0}] * 4
+@given(
+    st.lists(st.floats(0.1, 1e6), min_size=24, max_size=80),
+    st.sampled_from([None, 2, 5]),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=60, derandomize=True)
+def test_what_a_view_takes_out_of_the_past_it_puts_back_into_the_future(
+    values: list[float], period: int | None, log: bool
+) -> None:
+    past = np.array(values)
+    shown = show(View(log=log, period=period), past)
+    level = np.full((LEVELS, 3 * (period or 1)), np.nanmean(shown.values))
+    back = shown.back(level, level.shape[1])
+    assert np.isfinite(back).all()
+    if not log and period:
+        np.testing.assert_allclose(back.mean(), level.mean(), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["gaps", "late", "tail", "constant", "zeros", "sparse", "large"])
-def test_difficult_series_give_finite_quantiles_and_no_warnings(name: str) -> None:
-    rng = np.random.default_rng(0)
-    series = 20 + np.sin(np.arange(200) / 4) + 0.1 * rng.normal(size=200)
-    if name == "gaps":
-        series[rng.random(200) < 0.3] = np.nan
-    elif name == "late":  # the first backtest's history has no value
-        series[:150] = np.nan
-    elif name == "tail":
-        series[120:] = np.nan
-    elif name == "constant":
-        series[:] = 4
-    elif name == "zeros":
-        series[:] = 0
-    elif name == "sparse":
-        series = np.where(np.arange(200) % 29 == 0, 5.0, 0.0)
-    elif name == "large":
-        series = 10.0 ** (np.arange(200) / 7)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        forecast = seasonal_naive(4)
-        quantiles, chosen = forecast_through_views([series], 24, forecast, forecast, CONFIG, True)
-    assert quantiles.shape == (1, 9, 24) and quantiles.dtype == np.float32
+def test_logarithms_never_leave_the_range_of_floats() -> None:
+    shown = show(View(log=True), np.array([1e-30, 1.0, 1e30] * 5))
+    assert np.isfinite(shown.back(np.full((LEVELS, 4), 1e6), 4)).all()
+
+
+def test_logarithms_are_only_for_positive_series_that_vary() -> None:
+    def logs(values: np.ndarray) -> bool:
+        return any(view.log for view in views_of(values, 6, CONFIG))
+
+    assert logs(np.linspace(1, 10, 60))
+    assert not logs(np.linspace(0, 10, 60))
+    assert not logs(np.linspace(100, 110, 60))
+
+
+def test_short_series_have_the_plain_view_alone() -> None:
+    assert views_of(np.arange(8.0), 4, CONFIG) == [PLAIN]
+
+
+def test_the_backtest_takes_the_season_out_for_a_forecaster_that_cannot_copy() -> None:
+    values = cycle(12, 144)
+    quantiles, choices = forecast_through_views(
+        [values], 24, repeat_last, repeat_last, CONFIG, monotone=True
+    )
+    assert max(choices[0], key=lambda view: choices[0][view]).period == 12
+    np.testing.assert_allclose(quantiles[0, 4], np.resize(values, 24), atol=0.2)
+
+
+def test_weights_of_the_views_sum_to_one() -> None:
+    rng = np.random.default_rng(3)
+    contexts = [rng.normal(size=n).cumsum() for n in (5, 40, 300)]
+    for views in choose_views(contexts, 8, repeat_last, CONFIG, monotone=True):
+        assert sum(views.values()) == pytest.approx(1.0)
+
+
+def test_the_future_has_no_say_in_the_choice() -> None:
+    values = np.random.default_rng(4).normal(size=120).cumsum()
+    alone = choose_views([values], 12, repeat_last, CONFIG, monotone=True)
+    beside = choose_views([values, cycle(7, 90)], 12, repeat_last, CONFIG, monotone=True)
+    assert alone[0] == beside[0]
+
+
+def test_a_history_that_begins_missing_is_forecast() -> None:
+    values = cycle(12, 120)
+    values[:100] = np.nan
+    quantiles, _ = forecast_through_views(
+        [values], 12, repeat_last, repeat_last, CONFIG, monotone=True
+    )
     assert np.isfinite(quantiles).all()
-    assert sum(chosen[0].values()) == pytest.approx(1)
+
+
+def test_views_say_in_words_what_they_do() -> None:
+    assert str(PLAIN) == "plain"
+    assert str(View(Fraction(4), period=24)) == "season 24 out, means of 4"
+    assert str(View(Fraction(1, 3), log=True)) == "log, 3 times finer"

@@ -15,6 +15,7 @@ import json
 import os
 import queue
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -76,14 +77,24 @@ def pinball(forecast: Tensor, batch: Batch, levels: Tensor) -> Tensor:
 
 
 class Feeder:
-    """Draws batches in a thread; `progress` decides which windows and families it draws."""
+    """Draws batches in a thread, ahead of the training.
+
+    Which windows and families it draws follows `late`, or, where the run is counted in steps,
+    the step that a batch is for: the thread's lead then makes no difference.
+    """
 
     def __init__(
-        self, pool: Path, seed: int, tokens: int, config: TirexConfig, rank: int = 0
+        self,
+        pool: Path,
+        seed: int,
+        tokens: int,
+        config: TirexConfig,
+        rank: int = 0,
+        late_from: float | None = None,
     ) -> None:
         self.pools = {n: Pool(pool, EARLY, length=n) for n in (576, 2304)}
         self.seed, self.tokens, self.config, self.rank = seed, tokens, config, rank
-        self.late = False
+        self.late, self.late_from = False, late_from
         self._step = 0
         self._ready: queue.Queue[Batch] = queue.Queue(maxsize=4)
 
@@ -93,13 +104,16 @@ class Feeder:
         threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
+        weighed: bool | None = None
         while True:
+            late = self.late if self.late_from is None else self._step >= self.late_from
             # every process draws the same window, so that none waits, and series of its own
             rng = np.random.default_rng([self.seed, self._step])
-            windows = LATE_WINDOWS if self.late else EARLY_WINDOWS
-            if self._step % 200 == 0:
+            windows = LATE_WINDOWS if late else EARLY_WINDOWS
+            if self._step % 200 == 0 or weighed != late:
                 for pool in self.pools.values():
-                    pool.set_weights(LATE if self.late else EARLY)
+                    pool.set_weights(LATE if late else EARLY)
+                weighed = late
             shares = np.array(list(windows.values()))
             steps = int(rng.choice(list(windows), p=shares / shares.sum()))
             if self.rank:
@@ -226,6 +240,9 @@ class Run:
         self.average = state["average"]
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
+        # loading gave the optimisers new groups; the schedule must set the rates of those
+        groups = [g for o in (self.muon, self.adam) for g in o.param_groups]
+        self.base = [(g, rate) for g, (_, rate) in zip(groups, self.base, strict=True)]
         self.step, self.seconds, self.series, self.tokens, self.skipped = state["clock"]
 
     def save(self, folder: Path) -> None:
@@ -244,6 +261,7 @@ def train(run: Run, feeder: Feeder, folder: Path, checkpoint_seconds: float) -> 
     """Train to the end of the schedule; rank 0 logs and saves."""
     saved, losses = time.monotonic(), list[float]()
     run.tick(start=True)
+    feeder.late = run.schedule.progress(run.step, run.seconds) >= run.schedule.late_from
     feeder.start(run.step)
     while (progress := run.schedule.progress(run.step, run.seconds)) < 1:
         feeder.late = progress >= run.schedule.late_from
@@ -292,7 +310,8 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
     if rank == 0:
         parameters = sum(p.numel() for p in run.network.parameters())
         print(f"{parameters} parameters, {asdict(config)}", file=sys.stderr)
-    feeder = Feeder(options.pool, options.seed, options.tokens // world, config, rank)
+    late_from = None if options.steps is None else schedule.late_from * options.steps
+    feeder = Feeder(options.pool, options.seed, options.tokens // world, config, rank, late_from)
     train(run, feeder, options.out, options.checkpoint_seconds)
 
 
@@ -316,10 +335,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint-seconds", type=float, default=120)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    meeting = f"file://{options.out.resolve()}/.meeting-{os.getpid()}"
     if options.processes == 1:
-        work(0, options, meeting)
-    else:
+        work(0, options, "")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = f"file://{folder}/meeting"
         torch.multiprocessing.spawn(work, (options, meeting), nprocs=options.processes)
     return 0
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from icl_forecasting.tirex.cell import CellState
 from icl_forecasting.tirex.checkpoint import read_network
+from icl_forecasting.tirex.graph import cuda_graphed
 from icl_forecasting.tirex.levels import at_levels, rearrange
 from icl_forecasting.tirex.network import TirexNetwork
 from icl_forecasting.tirex.resample import frequency_factor, resampled_forecast
@@ -69,7 +70,8 @@ class TirexLearner(Learner):
     for all of it, the official card for sorted quantiles, and a bare checkpoint for nothing, so
     that its numbers are the network's. Every part can be set by option.
 
-    Options of `icl.load`: see `Settings`; `context_length` for a checkpoint without a config.
+    Options of `icl.load`: see `Settings`; `context_length` for a checkpoint without a config;
+    `cuda_graph=True` to record the forward passes on a CUDA device.
     Options of `predict`: `max_accelerated_rollout_steps` (patches a pass forecasts at once),
     `resample_strategy` (None or "frequency", as released), `tails` (None or "normal").
     """
@@ -81,6 +83,7 @@ class TirexLearner(Learner):
 
     def __init__(self, card: LearnerCard, load: LoadOptions, **options: Any) -> None:
         context_length = options.pop("context_length", None)
+        graphed = bool(options.pop("cuda_graph", False))
         if load.weights is None:
             raise InputError("tirex needs weights", hint="weights='bundled'")
         network, stored = read_network(load.weights.path, context_length)
@@ -100,6 +103,8 @@ class TirexLearner(Learner):
             network.set_cell_dtype(torch.bfloat16)
         self._autocast = dtype == torch.bfloat16 and not official
         self._call: Any = torch.compile(network) if load.compile else network
+        if graphed:
+            self._call = cuda_graphed(self.network)
         self._rollout = Rollout(
             network,
             precise=not official,
@@ -109,7 +114,9 @@ class TirexLearner(Learner):
 
     def _forward(self, tokens: Tensor, states: list[CellState] | None, last: int) -> Tensor:
         device = tokens.device.type
-        with torch.autocast(device, torch.bfloat16) if self._autocast else nullcontext():
+        # a cast that is remembered between forwards would be missing from a recorded graph
+        cast = torch.autocast(device, torch.bfloat16, cache_enabled=False)
+        with cast if self._autocast else nullcontext():
             out: Tensor = self._call(tokens, states, last=last)
         return out
 

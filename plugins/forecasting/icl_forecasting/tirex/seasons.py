@@ -36,7 +36,7 @@ def find_periods(values: np.ndarray, count: int = 2) -> list[int]:
     size = 1 << (2 * length - 1).bit_length()
     products = np.fft.irfft(np.abs(np.fft.rfft(flat, size)) ** 2, size)[: longest + 2]
     pairs = np.fft.irfft(np.abs(np.fft.rfft(seen.astype(float), size)) ** 2, size)[: longest + 2]
-    if products[0] <= 1e-12 * max(1.0, float(np.nanmax(np.abs(values))) ** 2):
+    if products[0] <= 1e-20 * float(np.nansum(np.square(values))):
         return []
     acf = (products / np.maximum(pairs, 1.0)) / (products[0] / pairs[0])
     lags = np.arange(2, min(longest, len(acf) - 2) + 1)
@@ -80,5 +80,6 @@ def seasonal_profile(values: np.ndarray, period: int) -> np.ndarray:
     deviation = np.where(seen, values - level, 0.0)
     sums = np.bincount(phase, importance * deviation, period)
     counts = np.bincount(phase, importance, period)
-    profile: np.ndarray = np.where(counts > 0, sums / np.maximum(counts, 1e-12), 0.0)
-    return profile - profile.mean()
+    profile = np.where(counts > 0, sums / np.maximum(counts, 1e-12), 0.0)
+    centred: np.ndarray = profile - profile.mean()
+    return centred

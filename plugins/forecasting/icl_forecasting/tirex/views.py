@@ -37,6 +37,9 @@ CUTOFF = 1.25
 FIRST_CUTOFF = 1.6
 """Views that scored worse than this on the latest window are not tried on earlier ones."""
 
+LARGEST_LOG = float(np.log(np.finfo(np.float32).max)) - 1e-3
+"""Forecasts are float32; what comes back from logarithms stays below their end."""
+
 
 class View(NamedTuple):
     """One way to show a series.
@@ -79,7 +82,8 @@ class Shown(NamedTuple):
             out = out + self.profile[np.arange(horizon) % len(self.profile)]
         if self.view.log:
             low, high = self.bounds
-            out = np.exp(np.clip(out, low - (high - low) - 2.0, high + (high - low) + 2.0))
+            reach = high - low + 2.0
+            out = np.exp(np.clip(out, low - reach, min(high + reach, LARGEST_LOG)))
         return out
 
 
@@ -88,7 +92,8 @@ def show(view: View, values: np.ndarray) -> Shown:
     bounds = (0.0, 0.0)
     if view.log:
         values = np.log(values)
-        bounds = (float(np.nanmin(values)), float(np.nanmax(values)))
+        seen = values[~np.isnan(values)]  # none, where a backtest's history starts too early
+        bounds = (float(seen.min()), float(seen.max())) if len(seen) else bounds
     profile = None
     if view.period:
         profile = seasonal_profile(values, view.period)
@@ -176,7 +181,7 @@ def choose_views(
         for place, (context, tried) in enumerate(zip(contexts, losses, strict=True)):
             for view in tried if len(tried) > 1 else ():
                 ends = _ends(len(context), horizon, view)
-                if number < len(ends):
+                if number < len(ends) and not np.isnan(context[: ends[number]]).all():
                     trials.append((place, view, ends[number]))
         jobs = [(contexts[place][:end], view) for place, view, end in trials]
         answers = _forecast_all(jobs, horizon, trial)
