@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from icl_core import LearnerCard, Task, WeightCard
-
 from icl_forecasting.baselines.cards import BASELINE_CARDS
 
 NXAI_NOTICE = (

@@ -239,7 +239,7 @@ def test_resampled_forecasts_equal_the_golden_arrays(
     quantiles = np.stack([answer.quantiles.T for answer in answers])
     means = np.stack([answer.mean for answer in answers])
     # The released means come from float32 running sums, the corrected ones are exact.
-    tolerance = 1e-3 if behaviour == "official" else 5e-3
+    tolerance = 1e-3
     assert np.abs(quantiles - arrays[f"forecast__fp32__p{steps}__quantiles"]).max() <= tolerance
     assert np.abs(means - arrays[f"forecast__fp32__p{steps}__mean"]).max() <= tolerance
 

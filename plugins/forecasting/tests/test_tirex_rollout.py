@@ -234,7 +234,7 @@ def walk(histories: Forecast, steps: int) -> np.ndarray:
 
 
 def test_sections_widen_a_random_walk_as_independent_errors_add() -> None:
-    got = forecast_in_sections([np.array([5.0]), np.array([9.0])], 250, 64, walk, median=1)
+    got = forecast_in_sections([np.array([5.0]), np.array([9.0])], 250, 64, 256, walk, median=1)
     assert got.shape == (2, 3, 250) and got.dtype == np.float32
     assert np.allclose(got, walk([np.array([5.0]), np.array([9.0])], 250), rtol=1e-5, atol=1e-4)
 
@@ -246,13 +246,13 @@ def test_sections_read_their_own_median_and_are_cut_to_the_horizon() -> None:
         seen.append((len(histories[0]), steps))
         return walk(histories, steps)
 
-    forecast_in_sections([np.zeros(10)], 150, 64, forecast, median=1)
-    assert seen == [(10, 64), (74, 64), (138, 22)]
+    forecast_in_sections([np.zeros(10)], 150, 64, 100, forecast, median=1)
+    assert seen == [(10, 64), (74, 64), (100, 22)]
 
 
 def test_a_single_section_is_the_forecast_itself() -> None:
     contexts = [np.array([5.0])]
-    got = forecast_in_sections(contexts, 50, 64, walk, 1)
+    got = forecast_in_sections(contexts, 50, 64, 256, walk, 1)
     assert np.allclose(got, walk(contexts, 50), rtol=1e-6, atol=1e-5)
 
 
@@ -263,7 +263,7 @@ def test_sections_neither_collapse_nor_narrow(tiny_network: TirexNetwork) -> Non
     def forecast(histories: Forecast, steps: int) -> np.ndarray:
         return np.sort(rollout(histories, steps, 2), axis=1)
 
-    got = forecast_in_sections([context], 600, 64, forecast, median=4)[0]
+    got = forecast_in_sections([context], 600, 64, 128, forecast, median=4)[0]
     assert np.abs(got[4] - 1e4).max() < 1e3
     assert (np.diff(got, axis=0) >= 0).all()
     width = got[8] - got[0]

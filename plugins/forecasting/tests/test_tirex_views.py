@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from icl_forecasting.tirex.config import TirexConfig
 from icl_forecasting.tirex.seasons import find_periods, seasonal_profile
 from icl_forecasting.tirex.views import (
@@ -70,9 +71,7 @@ def test_a_profile_survives_missing_values_and_trend() -> None:
     values = cycle(12, 144) + np.linspace(0, 50, 144)
     holes = values.copy()
     holes[::17] = np.nan
-    np.testing.assert_allclose(
-        seasonal_profile(holes, 12), seasonal_profile(values, 12), atol=1.5
-    )
+    np.testing.assert_allclose(seasonal_profile(holes, 12), seasonal_profile(values, 12), atol=1.5)
 
 
 @given(

@@ -77,7 +77,7 @@ def draw_batch(
     scale = np.where(scale == 0, np.abs(loc) + 1e-5, scale)
     normal = ((values - loc) / scale).astype(np.float32)
     seen = np.full((batch, steps * patch), np.nan, dtype=np.float32)
-    seen[:, : span] = (inputs - loc) / scale
+    seen[:, :span] = (inputs - loc) / scale
     visible = rng.random(batch) < VISIBLE_FUTURE
     seen[visible, span:] = normal[visible, span : steps * patch]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+
 from icl_forecasting.tirex.network import Block, TirexNetwork
 
 

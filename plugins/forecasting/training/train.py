@@ -27,13 +27,14 @@ import torch.distributed as dist
 import torch.multiprocessing
 from batches import Batch, draw_batch
 from corpus import EARLY, LATE, Pool
-from icl_forecasting.tirex.cell import CellState
-from icl_forecasting.tirex.config import TirexConfig
-from icl_forecasting.tirex.network import TirexNetwork
 from muon import Muon
 from safetensors.torch import save_file
 from start import initialise
 from torch import Tensor
+
+from icl_forecasting.tirex.cell import CellState
+from icl_forecasting.tirex.config import TirexConfig
+from icl_forecasting.tirex.network import TirexNetwork
 
 # tokens in a window -> share of the steps; a step always holds about the same number of tokens
 EARLY_WINDOWS = {6: 0.30, 10: 0.20, 17: 0.38, 34: 0.12}
@@ -122,8 +123,12 @@ class Feeder:
             batch = max(8, self.tokens // steps)
             self._ready.put(
                 draw_batch(
-                    rng, pools, steps, batch,
-                    patch=self.config.patch, context_tokens=self.config.context_tokens,
+                    rng,
+                    pools,
+                    steps,
+                    batch,
+                    patch=self.config.patch,
+                    context_tokens=self.config.context_tokens,
                 )
             )
             self._step += 1
@@ -170,7 +175,10 @@ class Run:
     def train_step(self, batch: Batch) -> float:
         """One update; returns the loss (NaN when it was skipped)."""
         batch = Batch(
-            *(t.to(self.device, non_blocking=True) for t in (batch.tokens, batch.targets, batch.weights)),
+            *(
+                t.to(self.device, non_blocking=True)
+                for t in (batch.tokens, batch.targets, batch.weights)
+            ),
             batch.leading,
         )
         if self._missing is None or self.step % PAD_REFRESH == 0:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from icl_core.errors import InputError, WeightsError
 from icl_core.weights import load_tensors, read_checkpoint
-
 from icl_forecasting.tirex.config import TirexConfig
 from icl_forecasting.tirex.network import TirexNetwork
 

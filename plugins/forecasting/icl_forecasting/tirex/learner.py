@@ -9,27 +9,42 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from icl_core import Context, Forecast, Horizon, InputError, Learner, LearnerCard, LoadOptions, Series
-from icl_core.coerce.series import time_index
-from icl_core.runtime.device import resolve_device, resolve_dtype
 from torch import Tensor
 
+from icl_core import (
+    Context,
+    Forecast,
+    Horizon,
+    InputError,
+    Learner,
+    LearnerCard,
+    LoadOptions,
+    Series,
+)
+from icl_core.coerce.series import time_index
+from icl_core.runtime.device import resolve_device, resolve_dtype
 from icl_forecasting.tirex.cell import CellState
 from icl_forecasting.tirex.checkpoint import read_network
 from icl_forecasting.tirex.graph import cuda_graphed
 from icl_forecasting.tirex.levels import at_levels, rearrange
 from icl_forecasting.tirex.network import TirexNetwork
-from icl_forecasting.tirex.resample import frequency_factor, resampled_forecast
+from icl_forecasting.tirex.resample import resampled_forecast
 from icl_forecasting.tirex.rollout import Rollout
 from icl_forecasting.tirex.sections import forecast_in_sections
 from icl_forecasting.tirex.views import View, forecast_through_views
 
 _log = logging.getLogger("icl.tirex")
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+LARGEST = 1e37
+"""Largest value read: what follows it must still fit the float32 of a forecast."""
+
+LONGEST_HORIZON = 32_768
+"""Longest horizon answered, sixteen published contexts."""
+
 RESAMPLING = ("frequency",)
 VIEWS = ("off", "auto")
 
@@ -93,7 +108,8 @@ class TirexLearner(Learner):
         chosen |= {k: options.pop(k) for k in list(options) if k in _SETTINGS}
         super().__init__(card, load, **options)
         official = load.behaviour == "official"
-        self.settings = Settings() if official else Settings(**chosen)
+        asked = Settings(**chosen)
+        self.settings = Settings() if official else asked
         device = resolve_device(load.device)
         dtype = resolve_dtype(load.dtype, device, bfloat16_ok=False)
         if dtype == torch.float16:
@@ -136,10 +152,10 @@ class TirexLearner(Learner):
                 f"tirex cannot read covariates, and the history has {sorted(history.covariates)}",
                 hint="leave them out, or use a learner that reads them (`icl list`)",
             )
-        if np.nanmax(np.abs(values)) > _FLOAT32_MAX:
+        if np.nanmax(np.abs(values)) > LARGEST:
             raise InputError(
-                f"{history.name or 'the series'} has values beyond {_FLOAT32_MAX:.2g}, which "
-                "float32 forecasts cannot hold",
+                f"{history.name or 'the series'} has values beyond {LARGEST:.0e}, whose forecasts "
+                "float32 may not hold",
                 hint="rescale the series",
             )
         if context.text:
@@ -173,17 +189,23 @@ class TirexLearner(Learner):
                 f"resample_strategy is {resample_strategy!r}, expected None or one of {RESAMPLING}"
             )
         for horizon in horizons:
-            if horizon.covariates:
+            if horizon.length > LONGEST_HORIZON:
                 raise InputError(
-                    f"tirex cannot read covariates, and the horizon has {sorted(horizon.covariates)}"
+                    f"tirex forecasts at most {LONGEST_HORIZON} steps, and {horizon.length} were "
+                    "asked for",
+                    hint="aggregate the series to a coarser step",
                 )
+            if horizon.covariates:
+                names = sorted(horizon.covariates)
+                raise InputError(f"tirex cannot read covariates, and the horizon has {names}")
         by_length: dict[int, list[int]] = defaultdict(list)
         for place, horizon in enumerate(horizons):
             by_length[horizon.length].append(place)
         found: dict[int, tuple[np.ndarray, dict[View, float] | None]] = {}
         for length, places in by_length.items():
             # the released code reads float32 from the start, which its resampled means show
-            dtype = np.float32 if self.load_options.behaviour == "official" else np.float64
+            released = self.load_options.behaviour == "official" or resample_strategy is not None
+            dtype = np.float32 if released else np.float64
             contexts = [np.asarray(histories[p].values, dtype=dtype) for p in places]
             quantiles, views = self._quantiles(contexts, length, limit, resample_strategy)
             for row, place in enumerate(places):
@@ -206,12 +228,11 @@ class TirexLearner(Learner):
             once = partial(run, self._rollout)
             if self.load_options.behaviour == "official" or steps <= longest:
                 return once(parts, steps)
-            return forecast_in_sections(parts, steps, longest // 2, once, self._median)
+            return forecast_in_sections(parts, steps, longest // 2, longest, once, self._median)
 
         if strategy is not None:
-            factors = [frequency_factor(context, horizon).factor for context in contexts]
-            views = [{View(Fraction(round(1 / factor))): 1.0} for factor in factors]
-            return resampled_forecast(contexts, horizon, whole), views
+            quantiles, factors = resampled_forecast(contexts, horizon, whole)
+            return quantiles, [{View(Fraction(round(1 / factor))): 1.0} for factor in factors]
         if self.settings.views == "auto":
             trial = partial(run, replace(self._rollout, sign_flip=False))
             return forecast_through_views(
@@ -231,7 +252,9 @@ class TirexLearner(Learner):
         if self.settings.monotone:
             quantiles = rearrange(quantiles)
         levels = horizon.quantile_levels or trained
-        meta: dict[str, Any] = {"weights": self.load_options.weights and self.load_options.weights.name}
+        meta: dict[str, Any] = {
+            "weights": self.load_options.weights and self.load_options.weights.name
+        }
         coarsest = max((view.factor for view in views or ()), default=Fraction(1))
         longest = int(self.network.config.context_length * coarsest)
         if len(history) > longest:
@@ -257,11 +280,11 @@ class TirexLearner(Learner):
     def _limit(self, asked: int | None) -> int:
         if asked is None:
             return self.settings.rollout_steps
-        if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
+        if isinstance(asked, bool) or not isinstance(asked, Integral) or asked < 1:
             raise InputError(
                 f"max_accelerated_rollout_steps is {asked!r}, expected a whole number from 1"
             )
-        return asked
+        return int(asked)
 
 
 _SETTINGS = frozenset(Settings.__dataclass_fields__)

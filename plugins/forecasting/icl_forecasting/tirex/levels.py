@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
+
 from icl_core.errors import InputError
 
 TAILS = ("normal",)

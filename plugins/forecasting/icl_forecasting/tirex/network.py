@@ -94,7 +94,12 @@ class SLSTMLayer(nn.Module):
 
     def gate_weight(self) -> Tensor:
         """The four gate maps as one [H, D, 4D] matrix; remembered while the weights stand still."""
-        parts: list[Tensor] = [self.fgate.weight, self.igate.weight, self.zgate.weight, self.ogate.weight]
+        parts: list[Tensor] = [
+            self.fgate.weight,
+            self.igate.weight,
+            self.zgate.weight,
+            self.ogate.weight,
+        ]
         # weights loaded in inference mode do not say when they were changed
         if torch.is_grad_enabled() or any(p.is_inference() for p in parts):
             return torch.cat(parts, dim=1).transpose(1, 2)
@@ -104,9 +109,7 @@ class SLSTMLayer(nn.Module):
             self._joined = (stamp, joined)
         return self._joined[1]
 
-    def forward(
-        self, x: Tensor, state: CellState | None, keep: bool
-    ) -> tuple[Tensor, CellState]:
+    def forward(self, x: Tensor, state: CellState | None, keep: bool) -> tuple[Tensor, CellState]:
         """Map [S, B, E] to [S, B, E] and return the state after the last (or every) token."""
         steps, batch, width = x.shape
         kernel = self.slstm_cell._recurrent_kernel_

@@ -180,7 +180,7 @@ def _running_sum(values: np.ndarray) -> np.ndarray:
 
 def resampled_forecast(
     contexts: Sequence[np.ndarray], horizon: int, forecast: Forecast
-) -> np.ndarray:
+) -> tuple[np.ndarray, list[float]]:
     """Forecast every history at the rate that its spectrum asks for.
 
     Args:
@@ -190,7 +190,7 @@ def resampled_forecast(
             different number of steps; its first steps must not depend on how many are asked for.
 
     Returns:
-        Quantiles [B, Q, P] in the series' own steps.
+        Quantiles [B, Q, P] in the series' own steps, and the factor of each history.
     """
     factors = [frequency_factor(context, horizon).factor for context in contexts]
     by_steps: dict[int, list[int]] = defaultdict(list)
@@ -201,4 +201,4 @@ def resampled_forecast(
         read = [resample(np.asarray(contexts[p]), factors[p]) for p in places]
         for place, quantiles in zip(places, forecast(read, steps), strict=True):
             found[place] = resample(quantiles, 1 / factors[place])[:, :horizon]
-    return np.stack(found)
+    return np.stack(found), factors

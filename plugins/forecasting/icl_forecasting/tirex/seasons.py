@@ -40,7 +40,9 @@ def find_periods(values: np.ndarray, count: int = 2) -> list[int]:
         return []
     acf = (products / np.maximum(pairs, 1.0)) / (products[0] / pairs[0])
     lags = np.arange(2, min(longest, len(acf) - 2) + 1)
-    peaks = lags[(acf[lags] > STRENGTH) & (acf[lags] >= acf[lags - 1]) & (acf[lags] > acf[lags + 1])]
+    peaks = lags[
+        (acf[lags] > STRENGTH) & (acf[lags] >= acf[lags - 1]) & (acf[lags] > acf[lags + 1])
+    ]
     found: list[int] = []
     for lag in sorted(peaks.tolist(), key=lambda lag: -acf[lag]):
         if all(lag % known or acf[lag] > acf[known] + 0.1 for known in found):

@@ -11,6 +11,7 @@ def forecast_in_sections(
     contexts: Sequence[np.ndarray],
     horizon: int,
     section: int,
+    context: int,
     forecast: Callable[[Sequence[np.ndarray], int], np.ndarray],
     median: int,
 ) -> np.ndarray:
@@ -26,6 +27,7 @@ def forecast_in_sections(
         contexts: 1-D histories.
         horizon: steps P.
         section: steps forecast at a time.
+        context: steps that the network reads; older ones are not kept.
         forecast: histories and steps to quantiles [B, Q, steps].
         median: index of the median among the Q levels.
 
@@ -44,6 +46,7 @@ def forecast_in_sections(
         parts.append((middle + widened).astype(np.float32))
         reached = (widened[:, :, -1:] ** 2).astype(np.float64)
         histories = [
-            np.concatenate([history, row]) for history, row in zip(histories, middle[:, 0], strict=True)
+            np.concatenate([history, row])[-context:]
+            for history, row in zip(histories, middle[:, 0], strict=True)
         ]
     return np.concatenate(parts, axis=2)

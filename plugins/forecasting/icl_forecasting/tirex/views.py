@@ -120,9 +120,7 @@ def views_of(values: np.ndarray, horizon: int, config: TirexConfig) -> list[View
             if positive:
                 views.append(View(log=True, period=period))
             views += [
-                View(Fraction(k), period=period)
-                for k in coarser(length, horizon, config)
-                if k <= 4
+                View(Fraction(k), period=period) for k in coarser(length, horizon, config) if k <= 4
             ]
     return views
 
