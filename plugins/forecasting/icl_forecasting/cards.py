@@ -21,6 +21,8 @@ TIREX = LearnerCard(
         WeightCard(
             name="bundled",
             file="tirex_small.safetensors",
+            size=4_022_512,
+            sha256="bb5a9d9689097c179fe6bd2087c71442b337fc5774ee79a8780b0a2a02692422",
             package="icl_forecasting",
             licence="Apache-2.0",
             source="trained by us on generated series alone (plugins/forecasting/training)",

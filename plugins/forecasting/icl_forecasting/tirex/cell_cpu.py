@@ -20,28 +20,26 @@ def cpu_scan(
     """Float32 recurrence with every buffer allocated once; arguments as in `reference_scan`.
 
     At small batches a step is bound by the cost of starting an operation, not by arithmetic, so
-    the bias is added to all tokens at once, the recurrent product adds onto the gates while it
-    is computed, and the clamps that a correct stabiliser makes inactive are left out.
+    the bias is added to all tokens at once, the recurrent product adds onto the gates in place,
+    and the clamps that a correct stabiliser makes inactive are left out.
     """
     steps, heads, batch, width = gates.shape
     d = width // 4
-    gates = gates + bias[:, None]
+    # a step's gates must lie together, or the batched product falls back to one call a head
+    totals = torch.add(gates, bias[:, None], out=gates.new_empty(gates.shape))
     outputs = gates.new_empty(steps, heads, batch, d)
     kept = CellState(outputs, *(torch.empty_like(outputs) for _ in range(3))) if keep else None
-    total = gates.new_empty(heads, batch, width)
-    a_in, a_forget, a_cell, a_out = total.chunk(4, dim=-1)
     log_forget, forget = gates.new_empty(2, heads, batch, d).unbind()
     if state is None:
         y = c = n = m = None
     else:
-        y = state.y
+        y = state.y.contiguous()
         c, n, m = (part.clone(memory_format=torch.contiguous_format) for part in state[1:])
-    for t in range(steps):
-        if y is None:
-            total.copy_(gates[t])
-        else:
-            torch.baddbmm(gates[t], y, kernel, out=total)
-        y = outputs[t]
+    for t, (total, output) in enumerate(zip(totals.unbind(), outputs.unbind(), strict=True)):
+        if y is not None:
+            total.baddbmm_(y, kernel)
+        y = output
+        a_in, a_forget, a_cell, a_out = total.chunk(4, dim=-1)
         cell_input = a_cell.tanh_()
         gate_out = a_out.sigmoid_()
         if m is None or n is None or c is None:

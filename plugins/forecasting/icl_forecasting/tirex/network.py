@@ -44,7 +44,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., d_in] to [..., d_out]."""
-        hidden = functional.relu(self.hidden_layer(x))
+        hidden = functional.relu(self.hidden_layer(x), inplace=True)
         return cast(Tensor, self.output_layer(hidden) + self.residual_layer(x))
 
 
