@@ -3,7 +3,8 @@
     python export.py --run RUN --out ../icl_forecasting/data/tirex_small.safetensors
 
 Weights are stored in float16. The file carries what is needed to use it: the sizes, in the
-layout of the released checkpoint, and the options that surround the network at inference. The
+layout of the released checkpoint, and the options that surround the network at inference. Steps,
+series, tokens and seconds are those of the run and of the run that its weights began with. The
 same weights and log give the same file. Prints size and sha256 for the card.
 """
 
@@ -31,12 +32,15 @@ def export(run: Path, out: Path) -> None:
     tensors = load_file(run / "ema.safetensors")
     with safe_open(run / "ema.safetensors", "pt") as file:
         config = json.loads(file.metadata()["config"])
+        before = json.loads(file.metadata()["before"])
     half = {name: tensor.to(torch.float16) for name, tensor in tensors.items()}
     lost = [name for name, tensor in half.items() if not tensor.isfinite().all()]
     if lost:
         raise ValueError(f"these tensors do not fit float16: {lost}")
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
-    trained = {key: last[key] for key in ("step", "series", "tokens", "seconds")}
+    trained = {
+        key: last[key] + before.get(key, 0) for key in ("step", "series", "tokens", "seconds")
+    }
     metadata = {
         "config": json.dumps(config),
         "options": json.dumps(OPTIONS),

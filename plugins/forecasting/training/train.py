@@ -28,7 +28,8 @@ import torch.multiprocessing
 from batches import Batch, draw_batch
 from corpus import EARLY, LATE, Pool
 from muon import Muon
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from start import initialise
 from torch import Tensor
 
@@ -48,9 +49,10 @@ class Schedule:
 
     steps: int | None
     minutes: float | None
-    warmup: int = 60
+    peak: float = 1.0
     decay_from: float = 0.30
     late_from: float = 0.55
+    warmup: int = 60
     floor: float = 0.02
 
     def progress(self, step: int, seconds: float) -> float:
@@ -61,7 +63,7 @@ class Schedule:
 
     def rate(self, step: int, progress: float) -> float:
         """Factor on the learning rates: warm-up, constant, cosine to the floor."""
-        ramp = min(1.0, (step + 1) / self.warmup)
+        ramp = self.peak * min(1.0, (step + 1) / self.warmup)
         if progress <= self.decay_from:
             return ramp
         x = (progress - self.decay_from) / (1 - self.decay_from)
@@ -169,6 +171,7 @@ class Run:
         self.average = {n: p.detach().clone() for n, p in named}
         self.levels = torch.tensor(config.quantile_levels, device=self.device)
         self.step, self.seconds, self.series, self.tokens, self.skipped = 0, 0.0, 0, 0, 0
+        self.before = "{}"
         self._missing: list[CellState] | None = None
         self._ticked = time.monotonic()
 
@@ -238,6 +241,7 @@ class Run:
             "average": self.average,
             "muon": self.muon.state_dict(),
             "adam": self.adam.state_dict(),
+            "before": self.before,
             "clock": [self.step, self.seconds, self.series, self.tokens, self.skipped],
         }
 
@@ -251,7 +255,15 @@ class Run:
         # loading gave the optimisers new groups; the schedule must set the rates of those
         groups = [g for o in (self.muon, self.adam) for g in o.param_groups]
         self.base = [(g, rate) for g, (_, rate) in zip(groups, self.base, strict=True)]
+        self.before = state["before"]
         self.step, self.seconds, self.series, self.tokens, self.skipped = state["clock"]
+
+    def start_from(self, path: Path) -> None:
+        """Take the weights of another run, with new optimisers and a new clock."""
+        with safe_open(path, "pt") as file:
+            self.before = (file.metadata() or {}).get("training", "{}")
+        self.network.load_state_dict(load_file(path))
+        self.average = {n: p.detach().clone() for n, p in self.network.named_parameters()}
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint and the averaged weights, each by a temporary name."""
@@ -259,7 +271,11 @@ class Run:
         torch.save(self.state(), temporary)
         os.replace(temporary, folder / "last.pt")
         temporary = folder / f".ema.{os.getpid()}"
-        metadata = {"config": json.dumps(self.config.to_official()), "step": str(self.step)}
+        metadata = {
+            "config": json.dumps(self.config.to_official()),
+            "step": str(self.step),
+            "before": self.before,
+        }
         tensors = {n: t.cpu().contiguous() for n, t in self.average.items()}
         save_file(tensors, temporary, metadata=metadata)
         os.replace(temporary, folder / "ema.safetensors")
@@ -311,10 +327,14 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         embedding_dim=options.width, num_blocks=options.blocks, num_heads=4,
         input_ff_dim=options.hidden, context_length=options.context,
     )  # fmt: skip
-    schedule = Schedule(options.steps, options.minutes)
+    schedule = Schedule(
+        options.steps, options.minutes, options.peak, options.decay_from, options.late_from
+    )
     run = Run(config, schedule, options.seed, options.device, (rank, world))
     if (options.out / "last.pt").exists():
         run.restore(options.out / "last.pt")
+    elif options.start is not None:
+        run.start_from(options.start)
     if rank == 0:
         parameters = sum(p.numel() for p in run.network.parameters())
         print(f"{parameters} parameters, {asdict(config)}", file=sys.stderr)
@@ -332,6 +352,10 @@ def main(arguments: list[str] | None = None) -> int:
     length.add_argument("--steps", type=int, help="updates; reproducible")
     length.add_argument("--minutes", type=float, help="wall time")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights of an earlier run to begin with")
+    parser.add_argument("--peak", type=float, default=1.0, help="factor on the learning rates")
+    parser.add_argument("--decay-from", type=float, default=0.30, help="fraction of the run")
+    parser.add_argument("--late-from", type=float, default=0.55, help="fraction of the run")
     parser.add_argument("--tokens", type=int, default=1536, help="tokens in one update")
     parser.add_argument("--width", type=int, default=160)
     parser.add_argument("--blocks", type=int, default=6)

@@ -25,11 +25,12 @@ def cpu_scan(
     """
     steps, heads, batch, width = gates.shape
     d = width // 4
-    # a step's gates must lie together, or the batched product falls back to one call a head
-    totals = torch.add(gates, bias[:, None], out=gates.new_empty(gates.shape))
-    outputs = gates.new_empty(steps, heads, batch, d)
+    # a step's gates must lie together, or the batched product falls back to one call a head;
+    # under autocast they come in bfloat16, and the recurrence is float32 all the same
+    totals = torch.add(gates, bias[:, None], out=bias.new_empty(gates.shape))
+    outputs = bias.new_empty(steps, heads, batch, d)
     kept = CellState(outputs, *(torch.empty_like(outputs) for _ in range(3))) if keep else None
-    log_forget, forget = gates.new_empty(2, heads, batch, d).unbind()
+    log_forget, forget = bias.new_empty(2, heads, batch, d).unbind()
     if state is None:
         y = c = n = m = None
     else:
