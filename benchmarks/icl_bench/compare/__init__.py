@@ -1,0 +1,1 @@
+"""Our learners beside the official code: same weights, same input, same machine, same threads."""
