@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from icl_forecasting.tirex.cell import CellState, reference_scan, scan
+from icl_forecasting.tirex.cell import CellState, reference_scan
 from icl_forecasting.tirex.cell_cpu import cpu_scan
 from icl_forecasting.tirex.cell_train import trainable_scan
+from icl_forecasting.tirex.scan import scan
 
 HEADS, DIM = 4, 16
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -1,4 +1,4 @@
-"""The sLSTM recurrence: one signature, a plain reference, and the choice of the fast version.
+"""The sLSTM recurrence: its state and a plain reference; `scan` chooses the fast version.
 
 Shapes: S tokens, H heads, B series, D = width of one head. Gates stand in the order input,
 forget, cell input, output along the last axis of size 4D. The arithmetic is that of the xLSTM
@@ -85,33 +85,3 @@ def reference_scan(
         kept.append(CellState(y, c, n, m))
     sequence = CellState(*(torch.stack(parts).float() for parts in zip(*kept, strict=True)))
     return sequence.y, sequence if keep else sequence.at(-1)
-
-
-def scan(
-    gates: Tensor,
-    kernel: Tensor,
-    bias: Tensor,
-    state: CellState | None = None,
-    *,
-    keep: bool = False,
-    cell_dtype: torch.dtype = torch.float32,
-) -> tuple[Tensor, CellState]:
-    """The fastest recurrence for where the tensors live; arguments as in `reference_scan`.
-
-    Training goes through a function with a hand-written backward pass. CUDA goes through the
-    fused Triton kernel. The CPU path keeps its buffers and works in place.
-    """
-    if torch.is_grad_enabled() and (gates.requires_grad or kernel.requires_grad):
-        from icl_forecasting.tirex.cell_train import trainable_scan
-
-        return trainable_scan(gates, kernel, bias, state)
-    if gates.is_cuda:
-        from icl_forecasting.tirex.cell_triton import triton_available, triton_scan
-
-        if triton_available(kernel.shape[1]):
-            return triton_scan(gates, kernel, bias, state, keep=keep, cell_dtype=cell_dtype)
-    elif gates.device.type == "cpu" and cell_dtype == torch.float32:
-        from icl_forecasting.tirex.cell_cpu import cpu_scan
-
-        return cpu_scan(gates, kernel, bias, state, keep=keep)
-    return reference_scan(gates, kernel, bias, state, keep=keep, cell_dtype=cell_dtype)

@@ -68,7 +68,7 @@ class _Head:
             library = importlib.import_module(module)
         except ImportError as error:
             raise MissingExtraError(
-                f"a {self.head} head needs {package}", f"pip install {package}"
+                f"a {self.head} head needs {package}", "pip install 'icl-forecasting[heads]'"
             ) from error
         quiet = {} if self.head == "forest" else {"verbosity": -1}
         return getattr(library, name)(random_state=self.seed, **{**quiet, **self.options})

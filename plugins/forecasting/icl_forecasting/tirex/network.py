@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from icl_forecasting.tirex.cell import CellState, scan
+from icl_forecasting.tirex.cell import CellState
 from icl_forecasting.tirex.config import TirexConfig
+from icl_forecasting.tirex.scan import scan
 
 PIECE_TOKENS = 512
 """Tokens a block takes at once on a CPU, so that its intermediate values stay in the cache."""
