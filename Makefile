@@ -1,34 +1,38 @@
 # Every target sets up .venv by itself, with one call of pip, from a bare Python 3.11 or newer.
-#   make demo   make test   make lint   make bench   make bench-forecasting   make venv
+#   make demo   make test   make lint   make venv
+#   make bench   make bench-forecasting   make bench-segmentation
 PYTHON ?= python3
 OMP_NUM_THREADS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := pyproject.toml plugins/forecasting/pyproject.toml
+DISTRIBUTIONS := pyproject.toml plugins/forecasting/pyproject.toml plugins/segmentation/pyproject.toml
 CHECKED := icl_core entrypoints benchmarks plugins tests
 
-.PHONY: help venv demo test lint format bench bench-forecasting clean
+.PHONY: help venv demo test lint format bench bench-forecasting bench-segmentation clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
 venv: $(VENV)/.installed
 
-# EXTRAS: extras of the forecasting plugin
+# FORECASTING, SEGMENTATION: extras of the plugins
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,table,plot]' -e 'plugins/forecasting[$(EXTRAS)]'
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,table,plot]' \
+	  -e 'plugins/forecasting[$(FORECASTING)]' -e 'plugins/segmentation[$(SEGMENTATION)]'
 endef
 
-$(VENV)/.installed: EXTRAS := stats,gluonts
+$(VENV)/.installed: FORECASTING := stats,gluonts
+$(VENV)/.installed: SEGMENTATION := video
 $(VENV)/.installed: $(DISTRIBUTIONS)
 	$(install)
 	@touch $@
 
-# The official implementation, for comparison only.
-$(VENV)/.installed-bench: EXTRAS := stats,gluonts,bench
+# The official implementations, for comparison only.
+$(VENV)/.installed-bench: FORECASTING := stats,gluonts,bench
+$(VENV)/.installed-bench: SEGMENTATION := video,bench
 $(VENV)/.installed-bench: $(DISTRIBUTIONS)
 	$(install)
 	@touch $(VENV)/.installed $@
@@ -53,6 +57,9 @@ bench: venv
 
 bench-forecasting: $(VENV)/.installed-bench
 	$(BIN)/python -m icl_bench.compare.forecasting $(ARGS)
+
+bench-segmentation: $(VENV)/.installed-bench
+	$(BIN)/python -m icl_bench.compare.segmentation $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -24,7 +24,8 @@ WIDTH = 100
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPER = re.compile(r"help texts as typer (\S+) lays them out")
 _WORDS = re.compile(r"^#+ `.*`|^  (?:-\w, )?--[\w-]+", re.MULTILINE)
-_SHIPPED = "icl-forecasting"
+_WITH_OPTIONS = ("tirex", "correspondence", "segic", "dcsam")
+_SHIPPED = "icl-forecasting,icl-segmentation"
 
 
 def pages() -> dict[Path, str]:
@@ -32,7 +33,7 @@ def pages() -> dict[Path, str]:
     with _only_shipped_plugins():
         parts = {
             "learners": learners_table(),
-            "tirex-options": options_table("tirex"),
+            **{f"{name}-options": options_table(name) for name in _WITH_OPTIONS},
             "hooks": hooks_table(),
         }
         found = {
@@ -103,7 +104,8 @@ def learners_table() -> str:
 
     lines = ["| learner | task | weights | licence | needs |", "|---|---|---|---|---|"]
     for card in learners():
-        weights = ", ".join(f"`{w.name}` ({w.licence})" for w in card.weights) or "none needed"
+        none = "a file of yours" if card.takes_file else "none of its own"
+        weights = ", ".join(f"`{w.name}` ({w.licence})" for w in card.weights) or none
         needs = f"`pip install '{card.extra}'`" if card.extra else "nothing more"
         lines.append(f"| `{card.name}` | {card.task} | {weights} | {card.licence} | {needs} |")
     return "\n".join([*lines, ""])

@@ -57,6 +57,7 @@ class LearnerCard:
         options: option name -> one-line description, shown by `icl info`.
         preprocessing: constants such as image size, mean, patch length.
         extra: the pip extra that its libraries need, if they are optional.
+        takes_file: whether `weights=` may name a file although the card lists none.
         takes_text: whether `Context.text` changes its predictions.
         takes_covariates: whether covariates change its predictions.
     """
@@ -71,6 +72,7 @@ class LearnerCard:
     options: Mapping[str, str] = field(default_factory=dict)
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     extra: str | None = None
+    takes_file: bool = False
     takes_text: bool = False
     takes_covariates: bool = False
 

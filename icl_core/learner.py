@@ -97,6 +97,21 @@ class Learner(ABC):
             answers.append(found[0])
         return answers
 
+    def follow(self, prepared: Any, video: Video) -> Iterator[Prediction]:
+        """Answer a coerced video frame by frame; users call `PreparedContext.follow`.
+
+        A learner that overrides it reads `video.frames` as it goes and yields each answer before
+        it reads much further, so that its memory does not grow with the video.
+
+        Args:
+            prepared: of `_prepare`.
+            video: its `frames` is a `Frames`.
+        """
+        found = self._predict(prepared, [video])
+        self._check_outputs([video], found)
+        answers: Any = found[0]
+        yield from answers
+
     def prepare(self, context: Any) -> PreparedContext:
         """Encode a context once.
 
@@ -198,6 +213,41 @@ class PreparedContext:
             predictions = learner._predict(self._state, queries, **options)
         learner._check_outputs(queries, predictions)
         return predictions if many else predictions[0]
+
+    def follow(self, video: Any, **options: Any) -> Iterator[Any]:
+        """Answer a video frame by frame, each as soon as it is known.
+
+        Memory does not grow with the video where the learner follows videos itself, as all
+        learners of this repository that remember earlier frames do. Predict options are for
+        pictures; with any of them all answers are made before the first is handed over.
+
+        Args:
+            video: a `Video`, or what it may hold: a folder, a video file, an array, a list.
+            **options: the learner's predict options.
+
+        Yields:
+            One prediction a frame, in order.
+
+        Raises:
+            InputError: the video or an option cannot be used; here, or at the frame.
+            PluginError: the learner failed, or returned something that is not an answer.
+        """
+        learner = self.learner
+        learner._check_options(options)
+        asked = video if isinstance(video, Video) else Video(video)
+        query = coerce_query(learner.card.task, asked)
+        return self._followed(query, options)
+
+    def _followed(self, query: Video, options: Mapping[str, Any]) -> Iterator[Any]:
+        learner = self.learner
+        if options:
+            yield from self.predict(query, **options)
+            return
+        with naming_errors(learner.card):
+            for answer in learner.follow(self._state, query):
+                check_prediction(learner.card, query, answer)
+                note_orientation(query, answer)
+                yield answer
 
 
 class naming_errors:  # noqa: N801 - reads as a statement: `with naming_errors(card):`

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+from icl_cli.request import BESIDE
+
+
+class PredictCommand(TyperCommand):
+    """`icl predict`: `--overlay` may stand without a place."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give an `--overlay` at the end, or before another option, its default place."""
+        words: list[str] = []
+        for number, word in enumerate(args):
+            words.append(word)
+            if word == "--overlay" and (number + 1 == len(args) or args[number + 1][:2] == "--"):
+                words.append(BESIDE)
+        rest: list[str] = super().parse_args(ctx, words)
+        return rest
 
 
 def predict(
@@ -54,15 +71,35 @@ def predict(
             "--example", metavar="IN=OUT", help="An image and its output; give it once for each."
         ),
     ] = None,
+    negative: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--negative", metavar="IN=MASK", help="An image and a mask of what is not wanted."
+        ),
+    ] = None,
     query: Annotated[
         list[str] | None,
         typer.Option(
-            "--query", metavar="IMG", help="An image, or a folder of frames, to answer for."
+            "--query", metavar="IMG", help="An image, a folder of images, or 'photos/*.jpg'."
         ),
     ] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option("--video", metavar="VIDEO", help="A folder of frames, or a video file."),
+    ] = None,
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="Draw the answer over the query image.")
-    ] = False,
+        str | None,
+        typer.Option(
+            "--overlay",
+            metavar="[FILE]",
+            help="Draw masks over the queries: a file, a folder, .mp4 for a video; "
+            "without FILE beside --out.",
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", metavar="N", help="Frames a second of the drawn video."),
+    ] = None,
     text: Annotated[
         str | None,
         typer.Option("--text", metavar="TEXT", help="Words that go with the context."),
@@ -116,6 +153,8 @@ def predict(
       icl predict tirex --series long.parquet --column y --item-column id --horizon 24 --out f.csv
     Images:
       icl predict NAME --example a.jpg=a_mask.png --query b.jpg --out b_mask.png
+      icl predict NAME --example a.jpg=a_mask.png --query photos/ --out masks/ --overlay drawn/
+      icl predict NAME --example a.jpg=a_mask.png --video clip.mp4 --out masks/ --overlay o.mp4
     """
     from icl_cli.predict_examples import predict_examples
     from icl_cli.predict_series import predict_series
@@ -135,8 +174,11 @@ def predict(
         horizon=horizon,
         quantiles=quantiles,
         examples=tuple(example or ()),
+        negatives=tuple(negative or ()),
         queries=tuple(query or ()),
+        videos=tuple(video or ()),
         overlay=overlay,
+        fps=fps,
         text=text,
         weights=weights,
         device=device,

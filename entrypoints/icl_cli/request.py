@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from icl_core.cards import LearnerCard
     from icl_core.learner import Learner
 
+BESIDE = ""
+"""`--overlay` without a place: beside the answer, `b_mask_overlay.png` for `b_mask.png`."""
+
 _OF_LOAD = ("weights", "device", "dtype", "behaviour")
 
 
@@ -32,8 +35,11 @@ class Request:
     horizon: int | None
     quantiles: str | None
     examples: tuple[str, ...]
+    negatives: tuple[str, ...]
     queries: tuple[str, ...]
-    overlay: bool
+    videos: tuple[str, ...]
+    overlay: str | None
+    fps: float | None
     text: str | None
     weights: str | None
     device: str
@@ -66,8 +72,11 @@ class Request:
         }
         of_images: dict[str, object] = {
             "--example": self.examples,
-            "--query": self.queries,
+            "--negative": self.negatives,
+            "--query": self.queries or self.videos,
+            "--video": self.videos,
             "--overlay": self.overlay,
+            "--fps": self.fps,
         }
         wanted: tuple[str, ...] = ("--series", "--horizon")
         here, other = of_series, of_images
@@ -76,11 +85,15 @@ class Request:
             wanted, here, other = ("--query",), of_images, of_series
             takes = f"is a {task} learner: give --example IN=OUT and --query IMG"
         for option, value in other.items():
-            if value not in (None, (), False):
+            if value not in (None, ()):
                 raise InputError(f"{name} {takes}, without {option}")
         for option in wanted:
             if here[option] in (None, ()):
                 raise InputError(f"{name} {takes}; {option} is missing")
+        if self.queries and self.videos:
+            raise InputError("--query and --video are both given, expected pictures or videos")
+        if self.fps is not None and (self.fps <= 0 or not self.videos):
+            raise InputError(f"--fps is {self.fps:g}, expected more than 0, beside --video")
         if self.batch_size < 1:
             raise InputError(f"--batch-size is {self.batch_size}, expected at least 1")
         if self.horizon is not None and self.horizon < 1:

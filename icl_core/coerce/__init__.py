@@ -164,6 +164,7 @@ def _mask_of(image: LoadedImage, example: Example) -> np.ndarray:
         threshold=meta.get("threshold"),
         mask_id=meta.get("mask_id"),
         colours=meta.get("colours"),
+        size=(image.array.shape[0], image.array.shape[1]),
     )
     size, expected = mask.array.shape, image.array.shape[:2]
     if size == expected:

@@ -14,7 +14,7 @@ from icl_core.errors import InputError
 log = logging.getLogger("icl.coerce")
 
 _VOID = 255
-_KINDS = "a path, bytes, a Pillow picture, or an array or tensor [H, W]"
+_KINDS = "a path, bytes, a Pillow picture, an array or tensor [H, W], or COCO run lengths"
 _CHOOSE = "threshold= takes values above it, mask_id= takes one value"
 
 Colours = Mapping[tuple[int, int, int], int]
@@ -40,6 +40,7 @@ def to_mask(
     colours: Colours | None = None,
     allow_empty: bool = False,
     max_pixels: int | None = MAX_PIXELS,
+    size: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Read a mask.
 
@@ -48,13 +49,15 @@ def to_mask(
     and belongs to none.
 
     Args:
-        value: a path, bytes, open file, Pillow picture, or an array or tensor [H, W].
+        value: a path, bytes, open file, Pillow picture, or an array or tensor [H, W]; COCO run
+            lengths or an annotation with run lengths or polygons, see `icl_core.coerce.coco`.
         threshold: makes a soft mask hard: the object is where the value is above it, in the
             mask's own units.
         mask_id: the one id that is the object.
         colours: for masks in colour, (red, green, blue) -> id; 0 is background.
         allow_empty: whether a mask without an object pixel is fine.
         max_pixels: largest width times height that is decoded; None = any.
+        size: (H, W) of the image, for polygons, which do not say it.
 
     Returns:
         bool [H, W]; True = object.
@@ -69,6 +72,7 @@ def to_mask(
         colours=colours,
         allow_empty=allow_empty,
         max_pixels=max_pixels,
+        size=size,
     ).array
 
 
@@ -80,8 +84,13 @@ def open_mask(
     colours: Colours | None = None,
     allow_empty: bool = False,
     max_pixels: int | None = MAX_PIXELS,
+    size: tuple[int, int] | None = None,
 ) -> LoadedMask:
     """Read a mask and tell whether its EXIF orientation was applied; see `to_mask`."""
+    if isinstance(value, Mapping):
+        from icl_core.coerce.coco import from_coco
+
+        value = from_coco(value, size)
     array = as_array(value)
     turned, source = bool(getattr(value, "orientation_applied", False)), "array"
     if array is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ from icl_core.coerce.images import (
 )
 from icl_core.errors import InputError, MissingExtraError
 
-_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-_VIDEOS = frozenset({".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg"})
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""Suffixes of the files in a folder that are read as pictures."""
+
+VIDEOS = frozenset({".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg"})
+"""Suffixes of the files that are read as videos."""
+
 _KINDS = "an array [N, H, W, 3], a list of pictures, a folder, an animated image or a video file"
 
 
@@ -97,16 +102,44 @@ def _reader(value: Any) -> Any:
     )
 
 
+def picture_files(folder: str | Path) -> list[Path]:
+    """Return the pictures of a folder, in the order of their names, numbers by value.
+
+    Raises:
+        InputError: there are none.
+    """
+    files = sorted(
+        (f for f in Path(folder).iterdir() if f.suffix.lower() in PICTURES and f.name[0] != "."),
+        key=_natural,
+    )
+    if not files:
+        raise InputError(f"the folder {str(folder)!r} holds no pictures")
+    return files
+
+
+def frame_rate(path: str | Path) -> Fraction | None:
+    """Return the frames a second that a video file states; None where it states none.
+
+    Raises:
+        InputError: it cannot be read.
+        MissingExtraError: PyAV is not installed.
+    """
+    place = Path(path)
+    av = _import_av(place)
+    try:
+        with av.open(str(place)) as container:
+            rate = container.streams.video[0].average_rate
+    # PyAV's errors derive from those of the standard library, one for each code of FFmpeg.
+    except (OSError, ValueError, EOFError, IndexError) as error:
+        raise InputError(f"cannot read the video file {place.name!r}: {error}") from error
+    return Fraction(rate) if rate else None
+
+
 def _path_reader(path: Path) -> Any:
     if path.is_dir():
-        files = sorted(
-            (f for f in path.iterdir() if f.suffix.lower() in _PICTURES and f.name[0] != "."),
-            key=_natural,
-        )
-        if not files:
-            raise InputError(f"the folder {str(path)!r} holds no pictures")
+        files = picture_files(path)
         return lambda: _pictures(files)
-    if path.suffix.lower() in _VIDEOS:
+    if path.suffix.lower() in VIDEOS:
         if not path.is_file():
             raise InputError(f"no such video file: {str(path)!r}")
         _import_av(path)

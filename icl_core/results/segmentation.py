@@ -105,9 +105,43 @@ class Segmentation(Prediction):
             "meta": strict_json(self.meta),
         }
 
-    def to_rle(self) -> dict[str, Any]:
-        """Return the mask as uncompressed COCO run lengths: `size` [H, W] and `counts`."""
-        return encode_rle(self.mask)
+    def to_rle(self, *, compressed: bool = False) -> dict[str, Any]:
+        """Return the mask as COCO run lengths: `size` [H, W] and `counts`.
+
+        Args:
+            compressed: counts as the packed text of COCO's result files, else a list of numbers.
+        """
+        return encode_rle(self.mask, compressed=compressed)
+
+    def to_coco(
+        self, image_id: int | str = 0, category_id: int = 1, first_id: int = 1
+    ) -> list[dict[str, Any]]:
+        """Return COCO annotations: one, or none for an empty mask.
+
+        Each has what a COCO file asks of an annotation and of a result: `segmentation` as
+        compressed run lengths, `area` in pixels, `bbox` [x, y, width, height], `iscrowd` 0, and
+        `score` where there is one.
+
+        Args:
+            image_id: id of the query image in the COCO file.
+            category_id: id of what was segmented.
+            first_id: id of the first annotation; COCO's own tools want them from 1.
+        """
+        if not self.mask.any():
+            return []
+        left, top, right, bottom = _box(self.mask)
+        found: dict[str, Any] = {
+            "id": first_id,
+            "image_id": image_id,
+            "category_id": category_id,
+            "segmentation": self.to_rle(compressed=True),
+            "area": int(self.mask.sum()),
+            "bbox": [left, top, right - left + 1, bottom - top + 1],
+            "iscrowd": 0,
+        }
+        if self.score is not None:
+            found["score"] = strict_json(self.score)
+        return [found]
 
     @classmethod
     def from_rle(cls, rle: Mapping[str, Any], score: float | None = None) -> Segmentation:
@@ -134,11 +168,15 @@ class Segmentation(Prediction):
             ) from error
         if not self.mask.any():
             return supervision.Detections.empty()
-        rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
-        box = [columns[0], rows[0], columns[-1], rows[-1]]
         return supervision.Detections(
-            xyxy=np.array([box], dtype=np.float32),
+            xyxy=np.array([_box(self.mask)], dtype=np.float32),
             mask=self.mask[None],
             confidence=None if self.score is None else np.array([self.score], dtype=np.float32),
             class_id=np.array([class_id], dtype=int),
         )
+
+
+def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what a mask with an object shows; the ends belong to it."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])

@@ -63,9 +63,9 @@ def resolve_weights(card: LearnerCard, spec: str | Path | None = None) -> Resolv
         WeightsError: the file is missing, cannot be fetched, or is not the one on the card.
         OfflineError: the file is not here and the network is switched off.
     """
-    if not card.weights:
-        if spec is None:
-            return None
+    if not card.weights and spec is None:
+        return None
+    if not card.weights and not card.takes_file:
         raise InputError(f"{card.name} needs no weights, but weights={str(spec)!r} was given")
     if spec is None:
         return _from_card(_default(card), card.name)
@@ -217,7 +217,8 @@ def _unknown(card: LearnerCard, spec: str) -> UnknownNameError:
     names = [weights.name for weights in card.weights]
     close = get_close_matches(spec, names, n=3, cutoff=0.5)
     meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    choice = f"one of {', '.join(names)}, " if names else ""
     return UnknownNameError(
         f"{card.name} has no weights {spec!r}, and there is no such file{meant}",
-        f"write one of {', '.join(names)}, a path such as ./{spec or 'FILE'}, or {hub.SPELLING}",
+        f"write {choice}a path such as ./{spec or 'FILE'}, or {hub.SPELLING}",
     )

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from icl_bench.compare import forecasting, gpu, standin
-from icl_bench.compare.peers import Bench, find_official, run_once, serving
+from icl_bench.compare.forecasting_bench import OFFICIAL as PACKAGE
+from icl_bench.compare.forecasting_bench import ForecastingBench
+from icl_bench.compare.peers import find_official, run_once, serving
 from icl_bench.compare.report import Report
 from icl_bench.compare.scenarios import (
     COMPILED,
@@ -28,13 +30,13 @@ from icl_core.errors import InputError, MissingExtraError, PluginError
 
 
 @pytest.fixture
-def small_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def small_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ForecastingBench:
     """A bench with a network that loads and runs in no time; no official package."""
     for name, value in {
         "WIDTH": 32, "BLOCKS": 2, "HEADS": 2, "HIDDEN": 16, "UP": 128, "CONTEXT": 128
     }.items():  # fmt: skip
         monkeypatch.setattr(standin, name, value)
-    return Bench(tmp_path, standin.write_checkpoint(tmp_path), official=None, threads=1)
+    return ForecastingBench(tmp_path, None, 1, standin.write_checkpoint(tmp_path))
 
 
 def _contexts(folder: Path, count: int = 3, length: int = 80) -> Path:
@@ -60,22 +62,24 @@ def test_a_published_call_is_about_one_teraflop() -> None:
     assert 1.0e12 < standin.operations(256, 64, 1) < 1.3e12
 
 
-def test_a_small_network_runs_as_a_peer_once_and_warm(small_bench: Bench) -> None:
+def test_a_small_network_runs_as_a_peer_once_and_warm(small_bench: ForecastingBench) -> None:
     source = _contexts(small_bench.folder)
-    with serving(small_bench, Peer(OURS), source, 3, 40, small_bench.folder / "cache") as server:
+    request = small_bench.ask(Peer(OURS), source, 3, 40, serve=True)
+    with serving(small_bench, request, small_bench.folder / "cache") as server:
         wall, cpu = server.time()
         alone, _ = server.time("network")
-        forecasts = np.load(server.out)
+        forecasts = np.load(request.out)
     assert wall > 0 and cpu >= 0 and alone > 0
     assert server.versions["threads"] == 1 and "torch" in server.versions
     assert forecasts.shape == (3, 40, 9) and np.isfinite(forecasts).all()
 
 
-def test_a_peer_that_fails_is_reported_with_its_last_line(small_bench: Bench) -> None:
+def test_a_peer_that_fails_is_reported_with_its_last_line(small_bench: ForecastingBench) -> None:
     small_bench.official = sys.executable
     source = small_bench.folder / "not_there.npy"
     with pytest.raises(PluginError, match=r"^official failed: .*(tirex|not_there)"):
-        run_once(small_bench, Peer(OFFICIAL), source, 3, 40, small_bench.folder / "cache")
+        request = small_bench.ask(Peer(OFFICIAL), source, 3, 40, serve=False)
+        run_once(small_bench, request, small_bench.folder / "cache")
 
 
 def test_ratios_are_medians_over_ours_and_only_the_compiled_default_has_a_target() -> None:
@@ -158,6 +162,6 @@ def test_an_interpreter_without_the_official_package_is_named(tmp_path: Path) ->
     bare.write_text("#!/bin/sh\nexit 1\n")
     bare.chmod(0o755)
     with pytest.raises(MissingExtraError, match="tirex-ts is not installed for"):
-        find_official(str(bare))
+        find_official(str(bare), PACKAGE)
     with pytest.raises(InputError, match="cannot be run"):
-        find_official(str(tmp_path / "nothing"))
+        find_official(str(tmp_path / "nothing"), PACKAGE)

@@ -27,6 +27,7 @@ def icl_learners():
         ),
         LearnerCard("first-label", "linking", "The first label.", "fake_learners:FirstLabel"),
         LearnerCard("invert", "painting", "Inverts the query.", "fake_learners:Invert"),
+        LearnerCard("alike", "segmentation", "Equal brightness.", "fake_learners:Alike"),
         LearnerCard("crash", "forecasting", "Always fails.", "fake_learners:Crash"),
         LearnerCard("interrupt", "forecasting", "Ctrl-C.", "fake_learners:Interrupt"),
         LearnerCard(
@@ -53,7 +54,7 @@ def icl_commands():
 LEARNERS = """
 import numpy as np
 
-from icl_core import Classification, Forecast, Learner, Picture
+from icl_core import Classification, Forecast, Learner, Picture, Segmentation, Video
 from icl_core.coerce.timeline import time_index
 
 
@@ -106,6 +107,35 @@ class FirstLabel(Learner):
         odds = np.zeros(len(labels), dtype=np.float32)
         odds[0] = 1
         return [Classification(labels[0], labels, odds, labels[0]) for _ in queries]
+
+
+class Alike(Learner):
+    # Pixels as bright as the object, but for those as bright as a negative example.
+    predict_options = frozenset({"margin"})
+
+    def _prepare(self, context):
+        shown = [(e.input[e.output].mean(), e.meta.get("negative")) for e in context.examples]
+        return [level for level, no in shown if not no], [level for level, no in shown if no]
+
+    def _predict(self, prepared, queries, margin=5.0):
+        return [
+            [self._one(prepared, f, margin) for f in query.frames]
+            if isinstance(query, Video)
+            else self._one(prepared, query, margin)
+            for query in queries
+        ]
+
+    def follow(self, prepared, video):
+        for frame in video.frames:
+            yield self._one(prepared, frame, 5.0)
+
+    def _one(self, prepared, image, margin):
+        grey = image.astype(np.float32).mean(-1)
+        near = lambda levels: np.max([margin - abs(grey - v) for v in levels], axis=0)
+        logits = near(prepared[0])
+        if prepared[1]:
+            logits = np.minimum(logits, -near(prepared[1]))
+        return Segmentation(logits > 0, logits.astype(np.float32), 0.5)
 
 
 class Invert(Learner):

@@ -6,7 +6,7 @@ def test_list_shows_a_table_and_says_nothing_else(icl):
     assert result.exit_code == 0
     header, *rows = result.stdout.splitlines()
     assert header.split() == ["NAME", "TASK", "WEIGHTS", "SUMMARY"]
-    assert "last-value   forecasting  -                  Repeats the last value." in rows
+    assert "last-value   forecasting   -                  Repeats the last value." in rows
     assert result.stderr == ""
 
 

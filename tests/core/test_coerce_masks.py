@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 
 from icl_core.coerce import coerce_context, open_mask, to_mask
 from icl_core.errors import InputError
+from icl_core.results.rle import encode_rle
 from icl_core.types import Example
 
 OBJECT = np.array([[0, 0, 1], [0, 1, 1]], dtype=bool)
@@ -242,3 +244,52 @@ class TestSizes:
         assert coerce_context("segmentation", [example]).examples[0].output.sum() == 1
         example = Example(image, soft, {"mask_id": 90})
         assert coerce_context("segmentation", [example]).examples[0].output[0, 1]
+
+
+class TestCoco:
+    MASK = np.zeros((6, 8), bool)
+    MASK[2:5, 1:4] = True
+    POLYGON: ClassVar[list[float]] = [1, 2, 4, 2, 4, 5, 1, 5]
+
+    @pytest.mark.parametrize("compressed", [False, True])
+    def test_run_lengths_alone_in_an_annotation_or_as_an_answer_was_saved(
+        self, compressed: bool
+    ) -> None:
+        rle = encode_rle(self.MASK, compressed=compressed)
+        for value in (rle, {"segmentation": rle, "area": 9}, {"type": "segmentation", "rle": rle}):
+            assert np.array_equal(to_mask(value), self.MASK)
+
+    def test_polygons_take_the_size_of_the_image(self) -> None:
+        value = {"segmentation": [self.POLYGON]}
+        assert np.array_equal(to_mask(value, size=(6, 8)), self.MASK)
+        image = np.zeros((6, 8, 3), np.uint8)
+        context = coerce_context("segmentation", [(image, value)])
+        assert np.array_equal(context.examples[0].output, self.MASK)
+        with pytest.raises(InputError, match="the size of its image is not known"):
+            to_mask(value)
+
+    def test_several_polygons_are_one_mask_and_what_sticks_out_is_cut(self) -> None:
+        value = {"segmentation": [self.POLYGON, [6, -3, 20, -3, 20, 1, 6, 1]]}
+        expected = self.MASK.copy()
+        expected[0, 6:] = True
+        assert np.array_equal(to_mask(value, size=(6, 8)), expected)
+
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            ({}, "incomplete"),
+            ({"segmentation": []}, "no polygons"),
+            ({"segmentation": [[1, 2, 3]]}, "polygon 1 of the annotation"),
+            ({"segmentation": [[1, 2, 3, float("nan"), 5, 6]]}, "polygon 1"),
+            ({"segmentation": {"size": [6, 8], "counts": [1]}}, "add up to 1"),
+            ({"size": [1, 4], "counts": [4]}, "the mask is empty"),
+        ],
+    )
+    def test_bad_ones_are_sentences(self, value: dict[str, object], words: str) -> None:
+        with pytest.raises(InputError, match=words):
+            to_mask(value, size=(6, 8))
+
+    def test_one_of_another_size_than_its_image_is_refused(self) -> None:
+        image = np.zeros((6, 9, 3), np.uint8)
+        with pytest.raises(InputError, match="the mask is 6x8, expected the image's 6x9"):
+            coerce_context("segmentation", [(image, encode_rle(self.MASK))])

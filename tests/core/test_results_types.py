@@ -16,13 +16,15 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from icl_core.coerce import to_mask
 from icl_core.errors import InputError, MissingExtraError, PluginError
 from icl_core.results import Classification, Picture, Prediction, Segmentation
-from icl_core.results.rle import decode_rle, encode_rle
+from icl_core.results.rle import decode_rle, encode_rle, pack_counts, unpack_counts
 
 MASK = np.zeros((4, 6), bool)
 MASK[1:3, 2:5] = True
 LOGITS = np.where(MASK, 2, -2).astype(np.float32)
+PACKED = "03`U1NTkNgm2AgRM;i0"
 PIXELS = np.random.default_rng(5).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 
 
@@ -136,10 +138,24 @@ class TestRunLengths:
         again = Segmentation.from_rle(Segmentation(mask, logits).to_rle())
         assert np.array_equal(again.mask, mask) and np.array_equal(again.logits > 0, mask)
 
+    @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)))
+    def test_packed_into_text_and_back(self, mask: np.ndarray) -> None:
+        rle = encode_rle(mask, compressed=True)
+        assert isinstance(rle["counts"], str)
+        assert np.array_equal(decode_rle(rle), mask)
+        assert np.array_equal(decode_rle({**rle, "counts": rle["counts"].encode()}), mask)
+
+    def test_packed_as_coco_packs_them(self) -> None:
+        # What pycocotools 2.0.11 makes of these counts.
+        counts = [0, 3, 1200, 1, 20, 3000, 5, 15, 16, 40]
+        assert pack_counts(counts) == PACKED
+        assert unpack_counts(PACKED) == counts
+
     def test_pycocotools_agrees(self) -> None:
         tools = pytest.importorskip("pycocotools.mask")
         rle = encode_rle(MASK)
         assert np.array_equal(tools.decode(tools.frPyObjects(rle, 4, 6)), MASK)
+        assert np.array_equal(tools.decode(encode_rle(MASK, compressed=True)), MASK)
 
     @pytest.mark.parametrize(
         ("rle", "words"),
@@ -148,13 +164,39 @@ class TestRunLengths:
             ({"size": [2], "counts": [2]}, "incomplete"),
             ({"size": [2, 2], "counts": [-1, 5]}, "incomplete"),
             ({"size": [2, 2], "counts": [1.5, 2.5]}, "incomplete"),
-            ({"size": [2, 2], "counts": "abc"}, "compressed"),
+            ({"size": [2, 2], "counts": "a~"}, "hold the character '~'"),
+            ({"size": [2, 2], "counts": "ab"}, "end inside a number"),
+            ({"size": [2, 2], "counts": "1"}, "add up to 1, expected"),
             ({"size": [2, 2], "counts": [1, 2]}, "add up to 3, expected 2 x 2 = 4"),
         ],
     )
     def test_bad_ones_are_refused(self, rle: dict[str, object], words: str) -> None:
         with pytest.raises(InputError, match=words):
             decode_rle(rle)
+
+
+class TestCoco:
+    def test_an_annotation_holds_what_coco_asks_for(self) -> None:
+        (found,) = segmentation().to_coco(image_id=7, category_id=3, first_id=5)
+        assert np.array_equal(decode_rle(found.pop("segmentation")), MASK)
+        assert found == {
+            "id": 5,
+            "image_id": 7,
+            "category_id": 3,
+            "area": 6,
+            "bbox": [2, 1, 3, 2],
+            "iscrowd": 0,
+            "score": 0.9,
+        }
+
+    def test_it_is_strict_json_and_an_example_can_be_made_of_it(self) -> None:
+        (found,) = segmentation(score=None).to_coco()
+        again = json.loads(json.dumps(found, allow_nan=False))
+        assert again == found and "score" not in found
+        assert np.array_equal(to_mask(again), MASK)
+
+    def test_an_empty_mask_is_no_annotation(self) -> None:
+        assert Segmentation(np.zeros_like(MASK), LOGITS).to_coco() == []
 
 
 class TestSupervision:

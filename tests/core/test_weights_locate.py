@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,18 @@ def test_learner_without_weights_needs_none() -> None:
     assert resolve_weights(learner(), None) is None
     with pytest.raises(InputError, match="needs no weights"):
         resolve_weights(learner(), "official")
+
+
+def test_a_learner_whose_card_lists_nothing_may_still_take_a_file(tmp_path: Path) -> None:
+    card = replace(learner(), takes_file=True)
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"weights")
+    assert resolve_weights(card, None) is None
+    found = resolve_weights(card, str(path))
+    assert found is not None and found.path == path
+    with pytest.raises(UnknownNameError, match="no weights 'official'") as raised:
+        resolve_weights(card, "official")
+    assert raised.value.hint is not None and raised.value.hint.startswith("write a path such as")
 
 
 @pytest.mark.parametrize("cards", [(BUNDLED, OFFICIAL), (OFFICIAL, BUNDLED)])

@@ -68,9 +68,13 @@ RUNNABLE = [page for page in PAGES if any("run" in block.words for block in bloc
 
 
 def test_there_are_pages_with_snippets() -> None:
-    assert {"README.md", "docs/quickstart.md", "docs/forecasting.md", "docs/plugins.md"} <= {
-        shown(page) for page in RUNNABLE
-    }
+    assert {
+        "README.md",
+        "docs/quickstart.md",
+        "docs/forecasting.md",
+        "docs/segmentation.md",
+        "docs/plugins.md",
+    } <= {shown(page) for page in RUNNABLE}
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=shown)
@@ -159,11 +163,14 @@ def test_every_error_class_is_in_the_docs() -> None:
             assert f"`{name}`" in text or f"icl_core.{name}" in text
 
 
-def test_every_option_of_a_shipped_learner_is_on_the_forecasting_page() -> None:
+@pytest.mark.parametrize("topic", ["forecasting", "segmentation"])
+def test_every_option_of_a_shipped_learner_is_on_the_page_of_its_plugin(topic: str) -> None:
+    if topic == "segmentation":
+        pytest.importorskip("torch")
     from icl_core.registry import learner_class, learners
 
-    text = (DOCS / "forecasting.md").read_text(encoding="utf-8")
-    cards = [card for card in learners() if card.cls.startswith("icl_forecasting.")]
+    text = (DOCS / f"{topic}.md").read_text(encoding="utf-8")
+    cards = [card for card in learners() if card.cls.startswith(f"icl_{topic}.")]
     assert cards
     for card in cards:
         for option in {*card.options, *learner_class(card).predict_options}:

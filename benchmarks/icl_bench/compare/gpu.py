@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from icl_bench.compare.peers import Bench, serving
+from icl_bench.compare.command import temporary_folder
+from icl_bench.compare.forecasting_bench import ForecastingBench
+from icl_bench.compare.peers import serving
 from icl_bench.compare.report import table
 from icl_bench.compare.scenarios import (
     GPU_TARGET,
@@ -116,13 +116,12 @@ def run_gpu(asked: argparse.Namespace) -> tuple[dict[str, Any], str, bool]:
     options = {"cuda_graph": True} if asked.cuda_graph else {}
     timed: list[Timed] = []
     environment: dict[str, Any] = {"dtype": asked.dtype, "cuda_graph": asked.cuda_graph}
-    with tempfile.TemporaryDirectory(prefix="icl-compare-") as name:
-        folder = Path(name)
-        bench = Bench(
+    with temporary_folder() as folder:
+        bench = ForecastingBench(
             folder,
-            write_checkpoint(folder),
             official=None,
             threads=asked.threads,
+            checkpoint=write_checkpoint(folder),
             device=asked.device,
             dtype=asked.dtype,
             options=options,
@@ -131,7 +130,8 @@ def run_gpu(asked: argparse.Namespace) -> tuple[dict[str, Any], str, bool]:
             source = folder / f"contexts_{case.batch}.npy"
             np.save(source, contexts(case.batch, CONTEXT))
             peer = Peer(OURS, case.steps)
-            with serving(bench, peer, source, case.batch, case.horizon, folder / "cache") as server:
+            request = bench.ask(peer, source, case.batch, case.horizon, serve=True)
+            with serving(bench, request, folder / "cache") as server:
                 environment |= server.versions
                 for through in ("call", "network"):
                     times = [server.time(through)[0] for _ in range(max(5, asked.repeats))]

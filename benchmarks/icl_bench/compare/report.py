@@ -105,15 +105,16 @@ def _row(found: Comparison) -> tuple[str, ...]:
         found.measured.scenario,
         peer.name,
         str(peer.steps),
-        failure or _number(found.wall),
-        _number(found.cpu),
-        _number(found.ratio, "x"),
-        _number(found.cpu_ratio, "x"),
+        failure or number(found.wall),
+        number(found.cpu),
+        number(found.ratio, "x"),
+        number(found.cpu_ratio, "x"),
         target,
     )
 
 
-def _number(value: float | None, unit: str = "") -> str:
+def number(value: float | None, unit: str = "") -> str:
+    """Three digits and a unit; nothing for None."""
     return "" if value is None else f"{value:.3g}{unit}"
 
 

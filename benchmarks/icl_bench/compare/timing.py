@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from icl_bench.compare.peers import Bench, Server, run_once, serving
+from icl_bench.compare.forecasting_bench import ForecastingBench
+from icl_bench.compare.peers import Server, run_once, serving
 from icl_bench.compare.report import Difference
 from icl_bench.compare.scenarios import (
     BATCH,
@@ -36,7 +37,7 @@ def process_peers(scenario: Scenario, compile: bool = True) -> list[Peer]:
 
 
 def time_processes(
-    bench: Bench, scenario: Scenario, peers: list[Peer], repeats: int, bar: Progress
+    bench: ForecastingBench, scenario: Scenario, peers: list[Peer], repeats: int, bar: Progress
 ) -> list[Measurement]:
     """Whole processes, peers in turn. An empty cache is tried once: it takes minutes."""
     source = _write_contexts(bench, BATCH, scenario.context)
@@ -48,8 +49,9 @@ def time_processes(
             if peer in failures or (turn and peer.name == COMPILED_COLD):
                 continue
             cache = _cache(bench, scenario, peer)
+            request = bench.ask(peer, source, BATCH, scenario.horizon, serve=False)
             try:
-                wall, cpu, _ = run_once(bench, peer, source, BATCH, scenario.horizon, cache)
+                wall, cpu, _ = run_once(bench, request, cache)
             except PluginError as error:
                 failures[peer] = error.message
                 continue
@@ -65,7 +67,7 @@ def time_processes(
 
 
 def time_calls(
-    bench: Bench, scenario: Scenario, peers: list[Peer], repeats: int, bar: Progress
+    bench: ForecastingBench, scenario: Scenario, peers: list[Peer], repeats: int, bar: Progress
 ) -> tuple[list[Measurement], list[Difference], dict[str, Any]]:
     """Warm calls of processes that stay, in turn, and how far the forecasts are apart."""
     series = contexts(BATCH, scenario.context)
@@ -79,16 +81,16 @@ def time_calls(
         servers: dict[Peer, Server] = {}
         for peer in peers:
             cache = _cache(bench, scenario, peer)
-            start = serving(bench, peer, source, BATCH, scenario.horizon, cache)
+            request = bench.ask(peer, source, BATCH, scenario.horizon, serve=True)
             try:
-                servers[peer] = stack.enter_context(start)
+                servers[peer] = stack.enter_context(serving(bench, request, cache))
             except PluginError as error:
                 failures[peer] = error.message
                 continue
             found = servers[peer].versions
             versions["icl-forecasting" if peer.ours else "tirex-ts"] = found["code"]
             versions["torch" if peer.ours else "torch of tirex-ts"] = found["torch"]
-            outputs[peer] = np.load(servers[peer].out)
+            outputs[peer] = np.load(request.out)
         for _ in range(repeats):
             for peer, server in servers.items():
                 wall, cpu = server.time()
@@ -120,7 +122,7 @@ def differences(
 
 
 def _same_steps(
-    bench: Bench,
+    bench: ForecastingBench,
     scenario: Scenario,
     peers: list[Peer],
     source: Path,
@@ -132,17 +134,18 @@ def _same_steps(
     for steps in missing:
         peer = Peer(scenario.ours.name, steps)
         cache = _cache(bench, scenario, peer)
-        _, _, found[peer] = run_once(bench, peer, source, BATCH, scenario.horizon, cache)
+        request = bench.ask(peer, source, BATCH, scenario.horizon, serve=False)
+        _, _, found[peer] = run_once(bench, request, cache)
     return found
 
 
-def _write_contexts(bench: Bench, batch: int, length: int) -> Path:
+def _write_contexts(bench: ForecastingBench, batch: int, length: int) -> Path:
     path = bench.folder / f"contexts_{batch}_{length}.npy"
     if not path.exists():
         np.save(path, contexts(batch, length))
     return path
 
 
-def _cache(bench: Bench, scenario: Scenario, peer: Peer) -> Path:
+def _cache(bench: ForecastingBench, scenario: Scenario, peer: Peer) -> Path:
     """One cache a scenario and steps: the first process finds it empty, later ones filled."""
     return bench.folder / f"cache_{SCENARIOS.index(scenario)}_{peer.steps}"

@@ -1,0 +1,1 @@
+"""Training-free in-context segmentation by dense correspondence of frozen features."""

@@ -1,0 +1,150 @@
+"""A context after its share of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from icl_core import Segmentation
+from icl_segmentation.correspondence.backbone import cells_of
+from icl_segmentation.correspondence.evidence import (
+    Prototypes,
+    calibrate,
+    grid_places,
+    place_ratio,
+)
+from icl_segmentation.correspondence.position import without_position
+from icl_segmentation.label_map import resolve
+from icl_segmentation.objects import Shot, Shown
+
+LEAST = 1e-3
+"""Smallest spread of a channel of the fixed descriptor, whose unit is the range of lightness."""
+
+
+@dataclass(frozen=True)
+class PreparedObject:
+    """One object: its prototypes, raw, and what their evidence is worth.
+
+    Args:
+        known: prototypes whose tokens are raw features.
+        slope: see `calibrate`.
+        offset: see `calibrate`.
+        place: float32 [P], evidence of place for each patch of a query; None = not used.
+    """
+
+    known: Prototypes
+    slope: float
+    offset: float
+    place: Tensor | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All objects of a context.
+
+    Args:
+        shown: its examples by object.
+        objects: in the same order.
+    """
+
+    shown: Shown
+    objects: tuple[PreparedObject, ...]
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the objects: their own where they are numbers, else 1, 2, 3."""
+        keys = [one.key for one in self.shown.objects]
+        numbers = [key for key in keys if isinstance(key, int) and not isinstance(key, bool)]
+        proper = len(numbers) == len(keys) and all(0 < n < 2**31 for n in numbers)
+        return numbers if proper else list(range(1, len(keys) + 1))
+
+    def answer(self, logits: np.ndarray, scores: Sequence[float]) -> Segmentation:
+        """Return a `Segmentation` of the only object, or a `LabelMap`; logits are [N, H, W]."""
+        if len(self.objects) == 1:
+            return Segmentation(logits[0] > 0, logits[0], scores[0])
+        named = zip(self.shown.objects, self.ids, strict=True)
+        names = [one.name or str(n if one.key is None else one.key) for one, n in named]
+        return resolve(logits, self.ids, names, scores)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How features are made comparable.
+
+    Args:
+        learned: compare by angle; else each channel counts in units of its spread.
+        basis: directions of position to be removed, [C, R]; None = none.
+    """
+
+    learned: bool
+    basis: Tensor | None
+
+    def __call__(self, tokens: Tensor, spread: Tensor) -> Tensor:
+        """Prepare tokens [P, C] for distances; `spread` [C] is used by the fixed descriptor."""
+        if not self.learned:
+            return tokens / spread
+        if self.basis is not None:
+            tokens = without_position(tokens, self.basis)
+        return functional.normalize(tokens, dim=-1)
+
+    @staticmethod
+    def spread(*tokens: Tensor) -> Tensor:
+        """Return the spread of each channel over several sets of tokens: [C]."""
+        # The mean of variances, so that the larger set does not outvote the other.
+        variances = torch.stack([one.var(0, unbiased=False) for one in tokens])
+        means = torch.stack([one.mean(0) for one in tokens])
+        whole = variances.mean(0) + means.var(0, unbiased=False)
+        return whole.sqrt() + LEAST
+
+
+def prepare(shown: Shown, maps: Sequence[Tensor], compare: Comparison, located: bool) -> Prepared:
+    """Collect the prototypes of every object and learn what they are worth.
+
+    Args:
+        shown: the context by object.
+        maps: features float32 [C, g, h] of each of its pictures.
+        compare: how features are compared.
+        located: whether place counts as evidence.
+    """
+    objects = []
+    rows, columns = int(maps[0].shape[-2]), int(maps[0].shape[-1])
+    patches = grid_places(rows, columns, maps[0].device)
+    for one in shown.objects:
+        raw = _collect(one.shots, shown.negatives, maps)
+        tokens = compare(raw.tokens, compare.spread(raw.tokens))
+        slope, offset = calibrate(replace(raw, tokens=tokens))
+        place = None
+        if located:
+            place = place_ratio(patches, raw.inside, raw.outside, raw.places)
+        objects.append(PreparedObject(raw, slope, offset, place))
+    return Prepared(shown, tuple(objects))
+
+
+def _collect(
+    shots: Sequence[Shot], negatives: Sequence[Shot], maps: Sequence[Tensor]
+) -> Prototypes:
+    inside: dict[int, Tensor] = {}
+    refused: dict[int, Tensor] = {}
+    for found, group in ((inside, shots), (refused, negatives)):
+        for shot in group:
+            grid = (int(maps[shot.image].shape[-2]), int(maps[shot.image].shape[-1]))
+            cells = cells_of(shot.mask, grid, maps[shot.image].device)
+            found[shot.image] = torch.maximum(found.get(shot.image, cells), cells)
+    pictures = sorted({*inside, *refused})
+    parts = []
+    for number in pictures:
+        grid = (int(maps[number].shape[-2]), int(maps[number].shape[-1]))
+        device = maps[number].device
+        if number in inside:
+            own = inside[number]
+            away = 1 - own
+        else:
+            own, away = torch.zeros_like(refused[number]), refused[number]
+        label = torch.full((len(own),), number, device=device)
+        parts.append((maps[number].flatten(1).T, own, away, grid_places(*grid, device), label))
+    return Prototypes(*(torch.cat(column) for column in zip(*parts, strict=True)))

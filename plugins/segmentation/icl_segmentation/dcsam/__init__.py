@@ -1,0 +1,1 @@
+"""DC-SAM (arXiv 2504.12080): SAM prompted by examples, with two branches of prompts."""

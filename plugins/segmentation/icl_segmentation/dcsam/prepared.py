@@ -1,0 +1,53 @@
+"""A context after its share of the work, and the answers that carry its names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from icl_core import Segmentation
+from icl_segmentation.confidence import Calibration
+from icl_segmentation.dcsam.parts import Support
+from icl_segmentation.dcsam.preprocess import at_size, expected_iou
+from icl_segmentation.label_map import resolve
+from icl_segmentation.objects import Shown
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A context whose share of the work is done.
+
+    Args:
+        support: examples of this context, and of others that were read with it.
+        shown: the context sorted by objects.
+        rows: for each object the rows of its examples in `support`.
+        meta: goes into every answer.
+        calibration: turns the expected IoU into a score; None = the score is the expected IoU.
+    """
+
+    support: Support
+    shown: Shown
+    rows: tuple[tuple[int, ...], ...]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Calibration | None = None
+
+    def answer(self, canvases: Tensor, size: tuple[int, int]) -> Segmentation:
+        """Bring the logits [N, S, S] of the context's N objects to a query's size and name them.
+
+        Returns:
+            A `LabelMap` for several objects.
+        """
+        logits = np.stack([at_size(canvas, size) for canvas in canvases])
+        expected = [expected_iou(canvas.numpy()) for canvas in canvases]
+        scores = expected if self.calibration is None else [*map(self.calibration, expected)]
+        shots = [len(rows) for rows in self.rows]
+        meta = {**self.meta, "shots": shots, "expected_iou": expected}
+        if len(logits) == 1:
+            meta = {**meta, "shots": shots[0], "expected_iou": expected[0]}
+            return Segmentation(logits[0] > 0, logits[0], scores[0], canvases[0].numpy(), meta)
+        found = resolve(logits, self.shown.ids, self.shown.names, scores)
+        return replace(found, canvas=canvases.numpy(), meta=meta)

@@ -1,0 +1,1 @@
+"""SEGIC: in-context segmentation by the correspondence inside a frozen backbone."""

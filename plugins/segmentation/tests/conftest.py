@@ -1,0 +1,79 @@
+"""Drawn pictures to train on, and small frozen parts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from icl_segmentation.dcsam.generator import PromptGenerator
+from icl_segmentation.dcsam.sizes import GeneratorSizes
+from icl_segmentation.sam.build import Sam
+from icl_segmentation.sam.image_encoder import EncoderSizes
+from icl_segmentation.segic.backbone import DinoVisionTransformer
+from icl_segmentation.segic.text import TextTransformer
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "training"))
+sys.path.append(str(Path(__file__).parent))
+
+from training_cases import spread
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of ten drawn pictures, in the layout of FSS-1000."""
+    root = tmp_path_factory.mktemp("fss")
+    rng = np.random.default_rng(0)
+    colours = {"red box": (220, 40, 30), "blue box": (30, 60, 220)}
+    for name, colour in colours.items():
+        (root / name).mkdir()
+        for number in range(1, 11):
+            image = rng.integers(90, 130, (60, 72, 3), dtype=np.uint8)
+            mask = np.zeros((60, 72), np.uint8)
+            top, left = rng.integers(0, 30), rng.integers(0, 40)
+            mask[top : top + 28, left : left + 30] = 255
+            image[mask > 0] = colour
+            Image.fromarray(image).save(root / name / f"{number}.jpg", quality=95)
+            Image.fromarray(mask).save(root / name / f"{number}.png")
+    (root / "trn.txt").write_text("\n".join(colours))
+    return root
+
+
+@pytest.fixture(scope="session")
+def source(data: Path) -> str:
+    return f"fss-1000={data},split=trn"
+
+
+@pytest.fixture(scope="session")
+def segic_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Frozen encoders of SEGIC, small."""
+    folder = tmp_path_factory.mktemp("segic")
+    vision = DinoVisionTransformer(width=24, depth=1, heads=4, hidden=32, grid=4)
+    text = TextTransformer(width=8, depth=1, heads=2, hidden=16)
+    files = {
+        "backbone_weights": folder / "dinov2.pth",
+        "text_weights": folder / "clip.pth",
+        "backbone_heads": 4,
+        "text_heads": 2,
+    }
+    torch.save(spread(vision, 1), files["backbone_weights"])
+    torch.save(spread(text, 2), files["text_weights"])
+    return files
+
+
+@pytest.fixture(scope="session")
+def dcsam_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A backbone and a SAM for DC-SAM, small."""
+    folder = tmp_path_factory.mktemp("dcsam")
+    generator = PromptGenerator(GeneratorSizes(blocks=(1, 1, 1, 1)))
+    weights = {n: t for n, t in spread(generator, 3).items() if n.startswith("layer")}
+    files = {"backbone_weights": folder / "resnet.pth", "sam_weights": folder / "sam.pth"}
+    torch.save(weights, files["backbone_weights"])
+    sam = Sam(EncoderSizes(32, 2, 2, (1,), window=5, image_size=128))
+    torch.save(spread(sam, 4), files["sam_weights"])
+    return files

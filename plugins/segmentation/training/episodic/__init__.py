@@ -1,0 +1,1 @@
+"""The parts of the trainer: episodes, augmentations, losses, schedules, and the two learners."""
