@@ -25,7 +25,8 @@ define install
 endef
 
 $(VENV)/.installed: FORECASTING := stats,gluonts
-$(VENV)/.installed: SEGMENTATION := video
+# segment-anything, small and without dependencies, is what the tests compare SAM with.
+$(VENV)/.installed: SEGMENTATION := video,bench
 $(VENV)/.installed: $(DISTRIBUTIONS)
 	$(install)
 	@touch $@

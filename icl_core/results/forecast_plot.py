@@ -64,7 +64,7 @@ def fan_chart(
     axes.set_xlabel("" if forecast.index is not None else "step")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
-    axes.legend(loc="upper left", frameon=False, fontsize="small")
+    axes.legend(loc="best", frameon=False, fontsize="small")
     if forecast.index is not None:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 

@@ -28,7 +28,7 @@ def load_official(request: dict[str, Any]) -> dict[str, Call]:
 
     import numpy as np
     import torch
-    from segment_anything.modeling import ImageEncoderViT  # type: ignore[import-untyped]
+    from segment_anything.modeling import ImageEncoderViT
 
     sizes = request["sam"]
     # As its registry builds them, but of any size.
