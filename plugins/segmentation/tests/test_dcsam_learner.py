@@ -330,12 +330,29 @@ def test_contexts_that_cannot_be_used_are_refused(learner: Any, pictures: list[P
     (image, mask), other = pictures[0], pictures[1]
     with pytest.raises(InputError, match="example 1: the mask is empty"):
         learner.prepare([(image, np.zeros_like(mask))])
-    with pytest.raises(InputError, match=r"example 2 is a negative one, which dcsam has no way"):
-        learner.prepare([Example(image, mask), Example(*other, {"negative": True})])
     with pytest.raises(InputError, match="at least one example, and the context has only text"):
         learner.prepare(Context(text="a cup"))
     with pytest.raises(InputError, match="the mask is 48x64, expected the image's 70x90"):
         learner.prepare([(image, other[1])])
+
+
+def test_what_a_negative_example_shows_is_set_against_the_object(
+    load: Callable[..., Learner], pictures: list[Pair]
+) -> None:
+    learner = load()
+    (image, mask), other, query = pictures[0], pictures[1], pictures[2][0]
+    wanted = icl.predict(learner, [(image, mask)], query)
+    unwanted = icl.predict(learner, [other], query)
+    found = icl.predict(learner, [Example(image, mask), Example(*other, {"negative": True})], query)
+    limit = wanted.canvas - np.maximum(unwanted.canvas, 0)
+    assert np.abs(found.canvas - limit).max() <= BATCH_LIMIT
+    same = icl.predict(
+        learner, [Example(image, mask), Example(image, mask, {"negative": True})], query
+    )
+    assert wanted.mask.any() and not same.mask.any()
+    assert found.meta["shots"] == 1
+    with pytest.raises(InputError, match="example 2 is a negative one, and the released code"):
+        load(behaviour="official").prepare([(image, mask), Example(*other, {"negative": True})])
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,9 @@ class DcSamLearner(PaletteContexts):
 
     Behaviour "official" is the released code: one example an object, labels mixed up in batches
     of episodes, masks that vanish on the grid stay empty. "corrected" answers every query as if
-    it were alone, takes any number of examples (`shots`), and keeps small masks. Both follow the
+    it were alone, takes any number of examples (`shots`) and negative ones, and keeps small masks.
+    What negative examples show is segmented as well, and a pixel is the object's where its logit is
+    above theirs (our addition; nothing of it is in the paper). Both follow the
     released code where its checkpoints depend on it: the negative branch reads the support's map
     in stage 2, and with SAM 1 stage 2 sees prompts with their point types.
 
@@ -133,10 +135,12 @@ class DcSamLearner(PaletteContexts):
         rows, first = [], 0
         for one in shown:
             own = []
-            for target in one.objects:
-                own.append(tuple(range(len(masks), len(masks) + len(target.shots))))
-                masks += [shot.mask for shot in target.shots]
-                of_image += [first + shot.image for shot in target.shots]
+            groups = [target.shots for target in one.objects]
+            # what is not wanted is looked for like an object, and set against the others
+            for shots in [*groups, one.negatives] if one.negatives else groups:
+                own.append(tuple(range(len(masks), len(masks) + len(shots))))
+                masks += [shot.mask for shot in shots]
+                of_image += [first + shot.image for shot in shots]
             rows.append(tuple(own))
             first += len(one.images)
         support = self._read_support(images, masks, of_image, leak)
@@ -152,11 +156,11 @@ class DcSamLearner(PaletteContexts):
         if context.text:
             _log.warning("dcsam does not read text; the context's text is ignored")
         shown = sort_context(context)
-        if shown.negatives:
+        if self.official and shown.negatives:
             raise InputError(
-                f"example {shown.negatives[0].example + 1} is a negative one, which dcsam has no "
-                "way to use: it takes the background of each example as negative",
-                hint="leave it out",
+                f"example {shown.negatives[0].example + 1} is a negative one, and the released "
+                "code of dcsam has no way to use it",
+                hint="behaviour='corrected' takes negative examples",
             )
         most = max(len(target.shots) for target in shown.objects)
         if self.official and most > 1:

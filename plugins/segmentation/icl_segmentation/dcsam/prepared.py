@@ -24,7 +24,8 @@ class Prepared:
     Args:
         support: examples of this context, and of others that were read with it.
         shown: the context sorted by objects.
-        rows: for each object the rows of its examples in `support`.
+        rows: for each object the rows of its examples in `support`; last, where there are
+            negative examples, theirs.
         meta: goes into every answer.
         calibration: turns the expected IoU into a score; None = the score is the expected IoU.
     """
@@ -38,13 +39,19 @@ class Prepared:
     def answer(self, canvases: Tensor, size: tuple[int, int]) -> Segmentation:
         """Bring the logits [N, S, S] of the context's N objects to a query's size and name them.
 
+        With negative examples a last row holds the logits of what they show. A pixel is the
+        object's where the object's logit is above 0 and above that one.
+
         Returns:
             A `LabelMap` for several objects.
         """
+        shots = [len(rows) for rows in self.rows]
+        if self.shown.negatives:
+            unwanted = canvases[-1:].clamp(min=0)
+            canvases, shots = canvases[:-1] - unwanted, shots[:-1]
         logits = np.stack([at_size(canvas, size) for canvas in canvases])
         expected = [expected_iou(canvas.numpy()) for canvas in canvases]
         scores = expected if self.calibration is None else [*map(self.calibration, expected)]
-        shots = [len(rows) for rows in self.rows]
         meta = {**self.meta, "shots": shots, "expected_iou": expected}
         if len(logits) == 1:
             meta = {**meta, "shots": shots[0], "expected_iou": expected[0]}
