@@ -2,7 +2,8 @@
 #   make demo   make test   make lint   make venv
 #   make bench   make bench-forecasting   make bench-segmentation
 PYTHON ?= python3
-OMP_NUM_THREADS ?= 2
+# one thread: small networks gain little from two, and lose much where something else runs beside
+OMP_NUM_THREADS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 DISTRIBUTIONS := pyproject.toml plugins/forecasting/pyproject.toml plugins/segmentation/pyproject.toml
