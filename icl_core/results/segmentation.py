@@ -68,16 +68,22 @@ class Segmentation(Prediction):
             return write_json(path, self.to_dict(), overwrite)
         with atomic_path(path, overwrite) as temporary:
             if suffix == ".png":
-                from icl_core.results.draw import mask_picture, write_picture
-
-                write_picture(temporary, mask_picture(self.mask)[..., 0])
+                self._picture().save(temporary)
             else:
-                arrays = {"mask": self.mask, "logits": self.logits}
-                if self.canvas is not None:
-                    arrays["canvas"] = self.canvas
                 with temporary.open("wb") as file:
-                    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+                    np.savez_compressed(file, **self._arrays())  # type: ignore[arg-type]
         return Path(path)
+
+    def _picture(self) -> Image.Image:
+        """What a `.png` holds."""
+        from PIL import Image
+
+        return Image.fromarray(np.where(self.mask, 255, 0).astype(np.uint8))
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """What a `.npz` holds."""
+        arrays = {"mask": self.mask, "logits": self.logits}
+        return arrays if self.canvas is None else {**arrays, "canvas": self.canvas}
 
     def plot(
         self, path: str | Path | None = None, *, image: Any = None, overwrite: bool = False

@@ -13,10 +13,29 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from icl_core import InputError
 
 _MOST = 32
+
+
+def expected_iou(logits: Tensor) -> Tensor:
+    """Return the IoU that each mask would have if its logits were honest probabilities.
+
+    With p the sigmoid of the logits and the mask where p > 1/2 it is the expected intersection
+    over the expected union: sum of p inside over (area inside + sum of p outside).
+
+    Args:
+        logits: [N, H, W].
+
+    Returns:
+        float64 [N].
+    """
+    p, inside = torch.sigmoid(logits.double()), logits > 0
+    union = torch.where(inside, 1.0, p).sum(dim=(1, 2))
+    return torch.where(inside, p, 0.0).sum(dim=(1, 2)) / union.clamp_min(1e-12)
 
 
 @dataclass(frozen=True)

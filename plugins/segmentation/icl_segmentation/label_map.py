@@ -12,7 +12,7 @@ import numpy as np
 from icl_core import PluginError, Segmentation
 from icl_core.results.prediction import check_array
 from icl_core.results.rle import encode_rle
-from icl_core.results.save import atomic_path, check_suffix, strict_json
+from icl_core.results.save import strict_json
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class LabelMap(Segmentation):
     """Which object each pixel of the query shows.
 
-    `mask` is where there is any object, `logits` the largest logit of all objects a pixel.
+    `mask` is where there is any object, `logits` the largest logit of all objects a pixel. Saved as
+    `.png` it is a palette picture of the ids.
 
     Args:
         labels: int32 [H, W], the id of the object; 0 = none.
@@ -79,29 +80,20 @@ class LabelMap(Segmentation):
         )
         return f"LabelMap({height}x{width}, {len(self.ids)} objects: {shown})"
 
-    def save(self, path: str | Path, overwrite: bool = False) -> Path:
-        """Write a `.png` (palette picture of the ids), a `.npz` or a `.json`.
+    def _picture(self) -> Image.Image:
+        """A palette picture of the ids."""
+        return palette_picture(self.labels)
 
-        See `Prediction.save`.
-        """
-        suffix = check_suffix(path, self.suffixes)
-        if suffix == ".json":
-            return super().save(path, overwrite)
-        with atomic_path(path, overwrite) as temporary:
-            if suffix == ".png":
-                palette_picture(self.labels).save(temporary)
-            else:
-                arrays = {
-                    "labels": self.labels,
-                    "ids": np.asarray(self.ids, np.int32),
-                    "mask": self.mask,
-                    "logits": self.logits,
-                }
-                if self.object_logits is not None:
-                    arrays["object_logits"] = self.object_logits
-                with temporary.open("wb") as file:
-                    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        return Path(path)
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {
+            "labels": self.labels,
+            "ids": np.asarray(self.ids, np.int32),
+            "mask": self.mask,
+            "logits": self.logits,
+        }
+        if self.object_logits is not None:
+            arrays["object_logits"] = self.object_logits
+        return arrays
 
     def plot(
         self, path: str | Path | None = None, *, image: Any = None, overwrite: bool = False

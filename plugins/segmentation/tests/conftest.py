@@ -1,8 +1,11 @@
-"""Drawn pictures to train on, and small frozen parts."""
+"""Golden arrays and their weights; drawn pictures to train on, and small frozen parts."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from icl_segmentation.dcsam.generator import PromptGenerator
 from icl_segmentation.dcsam.sizes import GeneratorSizes
@@ -21,7 +25,44 @@ from icl_segmentation.segic.text import TextTransformer
 sys.path.append(str(Path(__file__).resolve().parents[1] / "training"))
 sys.path.append(str(Path(__file__).parent))
 
-from training_cases import spread
+from training_cases import GOLDEN, spread
+
+
+@pytest.fixture(scope="session")
+def seeded() -> Callable[[Mapping[str, Any], int], dict[str, Tensor]]:
+    """From names, shapes and a seed to the stand-in weights of the golden arrays."""
+    path = GOLDEN / "seeded_weights.py"
+    if not path.is_file():
+        pytest.skip("the golden arrays (../shared/golden) are not here")
+    spec = importlib.util.spec_from_file_location("seeded_weights", path)
+    assert spec is not None and spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def tensors(shapes: Mapping[str, Any], seed: int) -> dict[str, Tensor]:
+        found = module.seeded_state_dict(shapes, seed)
+        return {name: tensor.reshape(tuple(shapes[name])) for name, tensor in found.items()}
+
+    return tensors
+
+
+@pytest.fixture(scope="module")
+def sam2_golden() -> dict[str, Tensor]:
+    """The golden arrays of DC-SAM's video model."""
+    path = GOLDEN / "dcsam" / "video_sam2_1shot.npz"
+    if not path.is_file():
+        pytest.skip("the golden arrays (../shared/golden/dcsam) are not here")
+    with np.load(path, allow_pickle=False) as file:
+        return {name: torch.from_numpy(file[name]) for name in file.files}
+
+
+@pytest.fixture(scope="module")
+def video_tensors(
+    seeded: Callable[[Mapping[str, Any], int], dict[str, Tensor]],
+) -> dict[str, Tensor]:
+    """The stand-in weights of DC-SAM's small video model, under the official names."""
+    manifest = GOLDEN / "dcsam" / "manifest_tiny_dcsam2.json"
+    return seeded(json.loads(manifest.read_text()), 3)
 
 
 @pytest.fixture(scope="session")

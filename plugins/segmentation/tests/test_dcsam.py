@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,22 +42,6 @@ def manifest(name: str) -> dict[str, Any]:
 
 def full_manifests() -> dict[str, Any]:
     return json.loads(gzip.decompress((GOLDEN / "dcsam" / "manifests_full.json.gz").read_bytes()))
-
-
-@pytest.fixture(scope="module")
-def seeded() -> Callable[[Any, int], dict[str, Tensor]]:
-    if not (GOLDEN / "dcsam").is_dir():
-        pytest.skip("the golden arrays (../shared/golden/dcsam) are not here")
-    spec = importlib.util.spec_from_file_location("seeded_weights", GOLDEN / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def tensors(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
-        found = module.seeded_state_dict(shapes, seed)
-        return {name: tensor.reshape(tuple(shapes[name])) for name, tensor in found.items()}
-
-    return tensors
 
 
 @pytest.fixture(scope="module")

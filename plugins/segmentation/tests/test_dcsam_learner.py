@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import icl_core as icl
 from icl_core import Context, Episode, Example, InputError, Learner, WeightsError
 from icl_core.testing import check_plugin
 from icl_core.testing.check_plugin import PASSED
+from icl_segmentation.confidence import expected_iou
 from icl_segmentation.dcsam.generator import PromptGenerator
-from icl_segmentation.dcsam.preprocess import expected_iou, mask_to_tensor, to_tensor
+from icl_segmentation.dcsam.preprocess import mask_to_tensor, to_tensor
 from icl_segmentation.dcsam.sizes import GeneratorSizes
 from icl_segmentation.label_map import LabelMap
 from icl_segmentation.sam.build import Sam
@@ -119,7 +119,8 @@ def test_answers_lie_at_the_size_of_the_query(learner: Any, pictures: list[Pair]
         assert np.array_equal(found.mask, found.logits > 0)
         assert found.canvas.shape == (64, 64) and found.canvas.dtype == np.float32
         assert 0 <= found.score <= 1
-        assert found.score == pytest.approx(expected_iou(found.canvas))
+        honest = expected_iou(torch.from_numpy(found.canvas)[None]).item()
+        assert found.score == pytest.approx(honest)
 
 
 def test_real_pictures_are_answered_alike_alone_in_batches_and_again(
@@ -356,19 +357,12 @@ def test_what_a_negative_example_shows_is_set_against_the_object(
 
 
 @pytest.fixture(scope="module")
-def video_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video_file(
+    video_tensors: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A small checkpoint with a SAM 2 inside, as the released video training writes it."""
-    manifest = DATA.parents[1] / "golden" / "dcsam" / "manifest_tiny_dcsam2.json"
-    if not manifest.is_file():
-        pytest.skip("the golden arrays (../shared/golden/dcsam) are not here")
-    shapes = json.loads(manifest.read_text())
-    holder = torch.nn.ParameterDict(
-        {n.replace(".", "/"): torch.empty(s) for n, s in shapes.items()}
-    )
-    names = {n.replace(".", "/"): n for n in shapes}
-    weights = {names[n]: t for n, t in seed_weights(holder, 5).items()}
     path = tmp_path_factory.mktemp("dcsam2") / "best_model.pt"
-    torch.save({f"module.{n}": t for n, t in weights.items()}, path)
+    torch.save({f"module.{n}": t for n, t in video_tensors.items()}, path)
     return path
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -33,24 +30,10 @@ LATER_LIMIT = 2e-3  # the same, frames after the first: memories are rounded to 
 
 
 @pytest.fixture(scope="module")
-def golden() -> dict[str, Tensor]:
-    if not (GOLDEN / "dcsam").is_dir():
-        pytest.skip("the golden arrays (../shared/golden/dcsam) are not here")
-    with np.load(GOLDEN / "dcsam" / "video_sam2_1shot.npz", allow_pickle=False) as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
-
-
-@pytest.fixture(scope="module")
-def loaded(golden: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> DcSamFile:
+def loaded(video_tensors: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> DcSamFile:
     """The golden network, read from a file as the released training writes it."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", GOLDEN / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    manifest = json.loads((GOLDEN / "dcsam" / "manifest_tiny_dcsam2.json").read_text())
-    tensors = module.seeded_state_dict(manifest, 3)
     path = tmp_path_factory.mktemp("dcsam") / "best_model.pt"
-    torch.save({f"module.{n}": t.reshape(manifest[n]) for n, t in tensors.items()}, path)
+    torch.save({f"module.{n}": t for n, t in video_tensors.items()}, path)
     return read_dcsam(path)
 
 
@@ -60,17 +43,17 @@ def video(loaded: DcSamFile) -> VideoDcSam:
 
 
 @pytest.fixture(scope="module")
-def support(golden: dict[str, Tensor], video: VideoDcSam) -> Support:
+def support(sam2_golden: dict[str, Tensor], video: VideoDcSam) -> Support:
     """Row 0 is the golden support, row 1 another one."""
-    images = torch.cat([golden["support_img"], golden["support_img"].flip(-1)])
-    masks = torch.cat([golden["support_mask"], golden["support_mask"].flip(-2)])
+    images = torch.cat([sam2_golden["support_img"], sam2_golden["support_img"].flip(-1)])
+    masks = torch.cat([sam2_golden["support_mask"], sam2_golden["support_mask"].flip(-2)])
     with torch.inference_mode():
         return video.prepare(images, masks)
 
 
 @pytest.fixture(scope="module")
-def frames(golden: dict[str, Tensor]) -> list[Tensor]:
-    return list(golden["frames"][:, None])
+def frames(sam2_golden: dict[str, Tensor]) -> list[Tensor]:
+    return list(sam2_golden["frames"][:, None])
 
 
 def apart(found: Tensor, wanted: Tensor) -> float:
@@ -80,36 +63,36 @@ def apart(found: Tensor, wanted: Tensor) -> float:
 
 @torch.inference_mode()
 def test_the_first_frame_equals_the_golden_arrays(
-    golden: dict[str, Tensor], video: VideoDcSam
+    sam2_golden: dict[str, Tensor], video: VideoDcSam
 ) -> None:
-    support = video.prepare(golden["support_img"], golden["support_mask"])
-    assert apart(support.prototypes.positive[..., None, None], golden["prototype"]) < LIMIT
-    assert apart(support.merged, golden["merged_support_pos"]) < LIMIT
-    assert apart(support.prompts.positive, golden["prompt1_pos"]) < LIMIT
-    assert apart(support.prompts.negative, golden["prompt1_neg"]) < LIMIT
-    reading = video.read(golden["frames"][:1])
-    assert apart(reading.maps.embed, golden["image_embed"]) < LIMIT
+    support = video.prepare(sam2_golden["support_img"], sam2_golden["support_mask"])
+    assert apart(support.prototypes.positive[..., None, None], sam2_golden["prototype"]) < LIMIT
+    assert apart(support.merged, sam2_golden["merged_support_pos"]) < LIMIT
+    assert apart(support.prompts.positive, sam2_golden["prompt1_pos"]) < LIMIT
+    assert apart(support.prompts.negative, sam2_golden["prompt1_neg"]) < LIMIT
+    reading = video.read(sam2_golden["frames"][:1])
+    assert apart(reading.maps.embed, sam2_golden["image_embed"]) < LIMIT
     merged = video.merge(reading.query, support, [0])
-    assert apart(merged.positive, golden["merged_query_pos"]) < LIMIT
+    assert apart(merged.positive, sam2_golden["merged_query_pos"]) < LIMIT
     coarse = video.decode(reading.maps, support.prompts, (64, 64))
-    assert torch.equal((coarse > 0).float(), golden["pre_mask"])
+    assert torch.equal((coarse > 0).float(), sam2_golden["pre_mask"])
     refined = video.two_stages(reading.maps, support, merged, (64, 64))
-    assert apart(refined.positive, golden["prompt2_pos"]) < LIMIT
-    assert apart(refined.negative, golden["prompt2_neg"]) < LIMIT
+    assert apart(refined.positive, sam2_golden["prompt2_pos"]) < LIMIT
+    assert apart(refined.negative, sam2_golden["prompt2_neg"]) < LIMIT
 
 
 @torch.inference_mode()
 def test_every_frame_equals_the_golden_arrays(
-    golden: dict[str, Tensor], video: VideoDcSam, support: Support, frames: list[Tensor]
+    sam2_golden: dict[str, Tensor], video: VideoDcSam, support: Support, frames: list[Tensor]
 ) -> None:
     found = list(video.follow(frames, support, [[0]]))
     assert len(found) == 3
     for number, masks in enumerate(found):
         limit = LATER_LIMIT if number else LIMIT
-        wanted = golden["frame_logits"][:, number]
+        wanted = sam2_golden["frame_logits"][:, number]
         assert apart(masks.logits[0], wanted) < limit
-        assert apart(masks.object_score, golden["object_score_logits"][number]) < limit
-        differ = (masks.logits[0] > 0) != (golden["frame_masks"][:, number] > 0)
+        assert apart(masks.object_score, sam2_golden["object_score_logits"][number]) < limit
+        differ = (masks.logits[0] > 0) != (sam2_golden["frame_masks"][:, number] > 0)
         assert bool((wanted[differ].abs() < 1e-4).all())
         assert 0 < float(masks.iou) < 1
 
@@ -170,10 +153,10 @@ def test_frames_are_read_as_they_are_needed(
 
 @torch.inference_mode()
 def test_a_clip_of_one_frame_is_answered(
-    golden: dict[str, Tensor], video: VideoDcSam, support: Support, frames: list[Tensor]
+    sam2_golden: dict[str, Tensor], video: VideoDcSam, support: Support, frames: list[Tensor]
 ) -> None:
     (only,) = video.follow(frames[:1], support, [[0]])
-    assert apart(only.logits[0], golden["frame_logits"][:, 0]) < LIMIT
+    assert apart(only.logits[0], sam2_golden["frame_logits"][:, 0]) < LIMIT
 
 
 @torch.inference_mode()
@@ -211,7 +194,7 @@ def test_what_cannot_be_followed_is_refused(
         next(video.follow(frames[:frame_count], support, shots_of, shots))
 
 
-def test_names_and_shapes_are_those_of_the_published_model(golden: dict[str, Tensor]) -> None:
+def test_names_and_shapes_are_those_of_the_published_model(sam2_golden: dict[str, Tensor]) -> None:
     with gzip.open(GOLDEN / "dcsam" / "manifests_full.json.gz") as file:
         manifest = json.load(file)["dcsam2_video_sam2_hiera_l_resnet50"]
     with torch.device("meta"):
@@ -228,16 +211,16 @@ def test_names_and_shapes_are_those_of_the_published_model(golden: dict[str, Ten
 
 @torch.inference_mode()
 def test_the_image_path_of_the_same_file_equals_its_golden_arrays(
-    golden: dict[str, Tensor], video: VideoDcSam
+    sam2_golden: dict[str, Tensor], video: VideoDcSam
 ) -> None:
     model = DcSam(video.generator, Sam2Path(Sam2ImageModel(video.network)))
-    support = model.prepare(golden["support_img"], golden["support_mask"])
-    reading = model.read(golden["frames"][:1])
+    support = model.prepare(sam2_golden["support_img"], sam2_golden["support_mask"])
+    reading = model.read(sam2_golden["frames"][:1])
     coarse = model.decode(reading.maps, support.prompts, (64, 64))
-    assert apart(coarse, golden["imagemode_stage1_logits"]) < LIMIT
+    assert apart(coarse, sam2_golden["imagemode_stage1_logits"]) < LIMIT
     merged = model.merge(reading.query, support, [0])
     refined = model.two_stages(reading.maps, support, merged, (64, 64))
-    assert apart(refined.positive, golden["imagemode_prompt2_pos"]) < LIMIT
-    assert apart(refined.negative, golden["imagemode_prompt2_neg"]) < LIMIT
+    assert apart(refined.positive, sam2_golden["imagemode_prompt2_pos"]) < LIMIT
+    assert apart(refined.negative, sam2_golden["imagemode_prompt2_neg"]) < LIMIT
     final = model.answer(reading, support, [Request(0, [0])])
-    assert apart(final, golden["imagemode_final_logits"]) < LIMIT
+    assert apart(final, sam2_golden["imagemode_final_logits"]) < LIMIT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -34,16 +33,9 @@ def golden() -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def seeded(golden: dict[str, Tensor]) -> Callable[[Any, int], dict[str, Tensor]]:
-    spec = importlib.util.spec_from_file_location("seeded_weights", GOLDEN / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.seeded_state_dict  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="module")
-def tensors(seeded: Callable[[Any, int], dict[str, Tensor]]) -> dict[str, Tensor]:
+def tensors(
+    golden: dict[str, Tensor], seeded: Callable[[Any, int], dict[str, Tensor]]
+) -> dict[str, Tensor]:
     return seeded(json.loads((GOLDEN / "dcsam" / "manifest_tiny_sam.json").read_text()), 1)
 
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -31,31 +27,12 @@ Manifest = dict[str, list[int]]
 
 
 @pytest.fixture(scope="module")
-def golden() -> dict[str, Tensor]:
-    if not (GOLDEN / "dcsam").is_dir():
-        pytest.skip("the golden arrays (../shared/golden/dcsam) are not here")
-    with np.load(GOLDEN / "dcsam" / "video_sam2_1shot.npz", allow_pickle=False) as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
+def tensors(video_tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix("sam2."): t for n, t in video_tensors.items() if n.startswith("sam2.")}
 
 
 @pytest.fixture(scope="module")
-def seeded(golden: dict[str, Tensor]) -> Callable[[Any, int], dict[str, Tensor]]:
-    spec = importlib.util.spec_from_file_location("seeded_weights", GOLDEN / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.seeded_state_dict  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="module")
-def tensors(seeded: Callable[[Any, int], dict[str, Tensor]]) -> dict[str, Tensor]:
-    manifest = json.loads((GOLDEN / "dcsam" / "manifest_tiny_dcsam2.json").read_text())
-    every = seeded(manifest, 3)
-    return {n.removeprefix("sam2."): t for n, t in every.items() if n.startswith("sam2.")}
-
-
-@pytest.fixture(scope="module")
-def full_manifests(golden: dict[str, Tensor]) -> dict[str, Manifest]:
+def full_manifests(sam2_golden: dict[str, Tensor]) -> dict[str, Manifest]:
     with gzip.open(GOLDEN / "dcsam" / "manifests_full.json.gz") as file:
         manifests: dict[str, Manifest] = json.load(file)
     return manifests
@@ -82,29 +59,29 @@ def tokens(model: Sam2ImageModel, positive: Tensor, negative: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def test_the_image_path_equals_the_golden_arrays(
-    golden: dict[str, Tensor], model: Sam2ImageModel
+    sam2_golden: dict[str, Tensor], model: Sam2ImageModel
 ) -> None:
-    embed, high_res = model.encode(upscaled(golden["frames"][:1]))
-    assert apart(embed, golden["image_embed"]) < LIMIT
-    assert apart(high_res[0][:, :8], golden["high_res_0"]) < LIMIT
-    assert apart(high_res[1][:, :8], golden["high_res_1"]) < LIMIT
+    embed, high_res = model.encode(upscaled(sam2_golden["frames"][:1]))
+    assert apart(embed, sam2_golden["image_embed"]) < LIMIT
+    assert apart(high_res[0][:, :8], sam2_golden["high_res_0"]) < LIMIT
+    assert apart(high_res[1][:, :8], sam2_golden["high_res_1"]) < LIMIT
     stages = {
         "imagemode_stage1_logits": ("prompt1_pos", "prompt1_neg"),
         "imagemode_final_logits": ("imagemode_prompt2_pos", "imagemode_prompt2_neg"),
     }
     for name, (positive, negative) in stages.items():
-        sparse = tokens(model, golden[positive], golden[negative])
+        sparse = tokens(model, sam2_golden[positive], sam2_golden[negative])
         logits = model.decode(embed, high_res, sparse)
         found = F.interpolate(logits, (64, 64), mode="bilinear", align_corners=True)
-        assert apart(found, golden[name]) < LIMIT
+        assert apart(found, sam2_golden[name]) < LIMIT
 
 
 @torch.inference_mode()
 def test_a_batch_gives_what_its_pictures_give_alone(
-    golden: dict[str, Tensor], model: Sam2ImageModel
+    sam2_golden: dict[str, Tensor], model: Sam2ImageModel
 ) -> None:
-    pictures = upscaled(golden["frames"][:2])
-    sparse = tokens(model, golden["prompt1_pos"], golden["prompt1_neg"])
+    pictures = upscaled(sam2_golden["frames"][:2])
+    sparse = tokens(model, sam2_golden["prompt1_pos"], sam2_golden["prompt1_neg"])
     both = model.decode(*model.encode(pictures), sparse.expand(2, -1, -1))
     alone = [model.decode(*model.encode(picture[None]), sparse) for picture in pictures]
     assert apart(both, torch.cat(alone)) < LIMIT
@@ -112,10 +89,10 @@ def test_a_batch_gives_what_its_pictures_give_alone(
 
 @torch.inference_mode()
 def test_one_picture_serves_many_prompt_sets(
-    golden: dict[str, Tensor], model: Sam2ImageModel
+    sam2_golden: dict[str, Tensor], model: Sam2ImageModel
 ) -> None:
-    embed, high_res = model.encode(upscaled(golden["frames"][:1]))
-    one = tokens(model, golden["prompt1_pos"], golden["prompt1_neg"])
+    embed, high_res = model.encode(upscaled(sam2_golden["frames"][:1]))
+    one = tokens(model, sam2_golden["prompt1_pos"], sam2_golden["prompt1_neg"])
     other = one.flip(-1)
     both = model.decode(embed, high_res, torch.cat([one, other]))
     alone = [model.decode(embed, high_res, sparse) for sparse in (one, other)]
@@ -123,11 +100,11 @@ def test_one_picture_serves_many_prompt_sets(
 
 
 def test_no_mask_prompt_is_the_embedding_of_no_mask(
-    golden: dict[str, Tensor], model: Sam2ImageModel
+    sam2_golden: dict[str, Tensor], model: Sam2ImageModel
 ) -> None:
     with torch.inference_mode():
-        embed, high_res = model.encode(upscaled(golden["frames"][:1]))
-        sparse = tokens(model, golden["prompt1_pos"], golden["prompt1_neg"])
+        embed, high_res = model.encode(upscaled(sam2_golden["frames"][:1]))
+        sparse = tokens(model, sam2_golden["prompt1_pos"], sam2_golden["prompt1_neg"])
         dense = model.sam2.sam_prompt_encoder.embed_no_mask(1)
         assert torch.equal(
             model.decode(embed, high_res, sparse, dense), model.decode(embed, high_res, sparse)
@@ -135,11 +112,11 @@ def test_no_mask_prompt_is_the_embedding_of_no_mask(
 
 
 def test_the_decoder_passes_gradients_to_the_prompts(
-    golden: dict[str, Tensor], model: Sam2ImageModel
+    sam2_golden: dict[str, Tensor], model: Sam2ImageModel
 ) -> None:
     with torch.no_grad():
-        embed, high_res = model.encode(upscaled(golden["frames"][:1]))
-    sparse = tokens(model, golden["prompt1_pos"], golden["prompt1_neg"]).requires_grad_()
+        embed, high_res = model.encode(upscaled(sam2_golden["frames"][:1]))
+    sparse = tokens(model, sam2_golden["prompt1_pos"], sam2_golden["prompt1_neg"]).requires_grad_()
     model.decode(embed, high_res, sparse).sum().backward()
     assert sparse.grad is not None and bool((sparse.grad != 0).any())
 

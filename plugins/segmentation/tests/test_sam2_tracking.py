@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -26,22 +22,8 @@ LATER_LIMIT = 2e-3  # the same, frames after the first: memories are rounded to 
 
 
 @pytest.fixture(scope="module")
-def golden() -> dict[str, Tensor]:
-    if not (GOLDEN / "dcsam").is_dir():
-        pytest.skip("the golden arrays (../shared/golden/dcsam) are not here")
-    with np.load(GOLDEN / "dcsam" / "video_sam2_1shot.npz", allow_pickle=False) as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
-
-
-@pytest.fixture(scope="module")
-def tensors(golden: dict[str, Tensor]) -> dict[str, Tensor]:
-    spec = importlib.util.spec_from_file_location("seeded_weights", GOLDEN / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    manifest = json.loads((GOLDEN / "dcsam" / "manifest_tiny_dcsam2.json").read_text())
-    every = module.seeded_state_dict(manifest, 3)
-    return {n.removeprefix("sam2."): t for n, t in every.items() if n.startswith("sam2.")}
+def tensors(video_tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix("sam2."): t for n, t in video_tensors.items() if n.startswith("sam2.")}
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +32,16 @@ def network(tensors: dict[str, Tensor]) -> Sam2Network:
 
 
 @pytest.fixture(scope="module")
-def frames(golden: dict[str, Tensor]) -> Tensor:
-    return F.interpolate(golden["frames"], (128, 128), mode="bilinear", align_corners=True)
+def frames(sam2_golden: dict[str, Tensor]) -> Tensor:
+    return F.interpolate(sam2_golden["frames"], (128, 128), mode="bilinear", align_corners=True)
 
 
 @pytest.fixture(scope="module")
-def sparse(golden: dict[str, Tensor], network: Sam2Network) -> Tensor:
+def sparse(sam2_golden: dict[str, Tensor], network: Sam2Network) -> Tensor:
     types = network.sam_prompt_encoder
     parts = [
-        golden["prompt2_pos"] + types.point_type(1),
-        golden["prompt2_neg"] + types.point_type(0),
+        sam2_golden["prompt2_pos"] + types.point_type(1),
+        sam2_golden["prompt2_neg"] + types.point_type(0),
     ]
     return torch.cat(parts, dim=1)
 
@@ -84,18 +66,18 @@ def apart(found: Tensor, wanted: Tensor) -> float:
 
 @torch.inference_mode()
 def test_frames_equal_the_golden_arrays(
-    golden: dict[str, Tensor], network: Sam2Network, frames: Tensor, sparse: Tensor
+    sam2_golden: dict[str, Tensor], network: Sam2Network, frames: Tensor, sparse: Tensor
 ) -> None:
     found = followed(network, frames, sparse)
     for number, (masks, limit) in enumerate(
         zip(found, (LIMIT, LATER_LIMIT, LATER_LIMIT), strict=True)
     ):
         logits = at_64(masks)
-        assert apart(logits[0], golden["frame_logits"][:, number]) < limit
-        assert apart(masks.object_score[0], golden["object_score_logits"][number]) < limit
-        wanted = golden["frame_masks"][0, number] > 0
+        assert apart(logits[0], sam2_golden["frame_logits"][:, number]) < limit
+        assert apart(masks.object_score[0], sam2_golden["object_score_logits"][number]) < limit
+        wanted = sam2_golden["frame_masks"][0, number] > 0
         differ = (logits[0, 0] > 0) != wanted
-        assert bool((golden["frame_logits"][0, number][differ].abs() < 1e-4).all())
+        assert bool((sam2_golden["frame_logits"][0, number][differ].abs() < 1e-4).all())
 
 
 @torch.inference_mode()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from icl_core import InputError
-from icl_segmentation.confidence import Calibration
-from icl_segmentation.segic.preprocess import expected_iou, mean_certainty
+from icl_segmentation.confidence import Calibration, expected_iou
+from icl_segmentation.segic.preprocess import mean_certainty
 
 
 def test_expected_iou_is_the_iou_of_honest_probabilities() -> None:

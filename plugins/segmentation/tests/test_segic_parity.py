@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -48,15 +47,15 @@ def manifest() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def checkpoint(manifest: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(
+    manifest: dict[str, Any],
+    seeded: Callable[[Any, int], dict[str, Tensor]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """The stand-in weights in one file, under the official names."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", GOLDEN / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     shapes = {n: tuple(s) for n, s in manifest["tensors"].items() if not n.startswith("pixel_")}
     path = tmp_path_factory.mktemp("segic") / "golden.pth"
-    torch.save(module.seeded_state_dict(shapes, seed=manifest["seed"]), path)
+    torch.save(seeded(shapes, manifest["seed"]), path)
     return path
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import icl_core as icl
 from icl_core.errors import InputError
@@ -21,7 +20,7 @@ sys.path.append(str(Path(__file__).parent))
 from episodic.dcsam_start import DcSamStart, begin_dcsam
 from episodic.run import Run
 from episodic.schedule import Recipe, Schedule
-from training_cases import GOLDEN, batch_of, dcsam_trainee, equal, export, run, weights
+from training_cases import batch_of, dcsam_trainee, equal, export, run, weights
 
 
 def test_dcsam_runs_load_as_released(
@@ -96,19 +95,12 @@ def test_dcsam_decodes_in_training_as_it_does_when_asked(
 
 
 @pytest.fixture(scope="module")
-def sam2_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def sam2_files(
+    video_tensors: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """A video model of DC-SAM with the sizes of the golden arrays."""
-    manifest = GOLDEN / "dcsam" / "manifest_tiny_dcsam2.json"
-    if not manifest.is_file():
-        pytest.skip("the golden arrays (../shared/golden/dcsam) are not here")
-    spec = importlib.util.spec_from_file_location("seeded_weights", GOLDEN / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    shapes = json.loads(manifest.read_text())
-    tensors = module.seeded_state_dict(shapes, 3)
     path = tmp_path_factory.mktemp("sam2") / "best_model.pt"
-    torch.save({f"module.{n}": t.reshape(shapes[n]) for n, t in tensors.items()}, path)
+    torch.save({f"module.{n}": t for n, t in video_tensors.items()}, path)
     return {"weights": path}
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from icl_core import Segmentation
-from icl_segmentation.confidence import Calibration
+from icl_segmentation.confidence import Calibration, expected_iou
 from icl_segmentation.dcsam.parts import Support
-from icl_segmentation.dcsam.preprocess import at_size, expected_iou
+from icl_segmentation.dcsam.preprocess import at_size
 from icl_segmentation.label_map import resolve
 from icl_segmentation.objects import Shown
 
@@ -50,7 +50,7 @@ class Prepared:
             unwanted = canvases[-1:].clamp(min=0)
             canvases, shots = canvases[:-1] - unwanted, shots[:-1]
         logits = np.stack([at_size(canvas, size) for canvas in canvases])
-        expected = [expected_iou(canvas.numpy()) for canvas in canvases]
+        expected = expected_iou(canvases).tolist()
         scores = expected if self.calibration is None else [*map(self.calibration, expected)]
         meta = {**self.meta, "shots": shots, "expected_iou": expected}
         if len(logits) == 1:

@@ -53,18 +53,3 @@ def at_size(canvas: Tensor, size: tuple[int, int]) -> np.ndarray:
     """Resize logits [S, S] to a query's own (H, W), bilinearly: float32."""
     whole = F.interpolate(canvas[None, None], size=size, mode="bilinear", align_corners=False)
     return whole[0, 0].numpy()
-
-
-def expected_iou(logits: np.ndarray) -> float:
-    """Return the IoU that a mask would have if the logits were honest probabilities.
-
-    With p the sigmoid of the logits and the mask where p > 1/2 it is the expected intersection
-    over the expected union: sum of p inside over (area inside + sum of p outside).
-
-    Args:
-        logits: float32 [S, S].
-    """
-    p = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -60, 60)))
-    inside = logits > 0
-    union = inside.sum() + p[~inside].sum()
-    return float(p[inside].sum() / union) if union > 0 else 0.0

@@ -104,14 +104,3 @@ def original_logits(cropped: Tensor, frame: Frame) -> Tensor:
 def mean_certainty(logits: Tensor) -> Tensor:
     """Return the mean over pixels of max(p, 1 - p), p = sigmoid(logit), for [N, H, W]: [N]."""
     return torch.sigmoid(logits.abs()).mean(dim=(1, 2))
-
-
-def expected_iou(logits: Tensor) -> Tensor:
-    """Return the IoU of each mask if its logits [N, H, W] were honest probabilities: [N].
-
-    Expected intersection over expected union of the mask and the unknown truth: the sum of p
-    inside over the area inside plus the sum of p outside.
-    """
-    p, inside = torch.sigmoid(logits), logits > 0
-    union = torch.where(inside, 1.0, p).sum(dim=(1, 2))
-    return torch.where(inside, p, 0.0).sum(dim=(1, 2)) / union.clamp_min(1e-12)
