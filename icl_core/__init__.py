@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from icl_core.hookspecs import hookimpl, hookspec
     from icl_core.learner import Learner, LoadOptions, PreparedContext
     from icl_core.registry import learners, load, predict
-    from icl_core.results import Classification, Forecast, Picture, Prediction, Segmentation
+    from icl_core.results import (
+        Classification,
+        Forecast,
+        LabelMap,
+        Picture,
+        Prediction,
+        Segmentation,
+    )
     from icl_core.types import Context, Episode, Example, Horizon, Series, Task, Video
 
 __version__ = "0.1.0"
@@ -44,6 +51,7 @@ __all__ = [
     "Horizon",
     "IclError",
     "InputError",
+    "LabelMap",
     "Learner",
     "LearnerCard",
     "LoadOptions",
@@ -84,7 +92,14 @@ _MODULES = {
     "hookspecs": ("hookimpl", "hookspec"),
     "learner": ("Learner", "LoadOptions", "PreparedContext"),
     "registry": ("learners", "load", "predict"),
-    "results": ("Classification", "Forecast", "Picture", "Prediction", "Segmentation"),
+    "results": (
+        "Classification",
+        "Forecast",
+        "LabelMap",
+        "Picture",
+        "Prediction",
+        "Segmentation",
+    ),
     "types": ("Context", "Episode", "Example", "Horizon", "Series", "Task", "Video"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from icl_core.results.check import check_prediction, note_orientation
     from icl_core.results.classification import Classification
     from icl_core.results.forecast import Forecast
+    from icl_core.results.label_map import LabelMap
     from icl_core.results.picture import Picture
     from icl_core.results.prediction import Prediction
     from icl_core.results.segmentation import Segmentation
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Classification",
     "Forecast",
+    "LabelMap",
     "Picture",
     "Prediction",
     "Segmentation",
@@ -26,6 +28,7 @@ __all__ = [
 _HOME = {
     "Classification": "classification",
     "Forecast": "forecast",
+    "LabelMap": "label_map",
     "Picture": "picture",
     "Prediction": "prediction",
     "Segmentation": "segmentation",

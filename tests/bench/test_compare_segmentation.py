@@ -23,6 +23,7 @@ from icl_bench.compare.segmentation_report import (
     ONCE,
     OURS,
     PAIRS,
+    RELEASED,
     Measured,
     SegmentationReport,
 )
@@ -139,9 +140,10 @@ def test_both_encoders_give_the_same_map_and_say_what_memory_they_took(tmp_path:
 def test_a_context_prepared_once_answers_as_one_encoded_per_pair(tmp_path: Path) -> None:
     bench = Bench(tmp_path, None, threads=1)
     found = by_way(bench, "segic", learner_ways(bench, "segic", TINY, queries=3, half=True))
-    assert list(found) == [ONCE, PAIRS, FEW, FEW_HALF]
-    assert found[PAIRS].difference is not None and found[PAIRS].difference < 1e-4
-    assert len(found[PAIRS].ious) == 3 and min(found[PAIRS].ious) > 0.99
+    assert list(found) == [ONCE, PAIRS, RELEASED, FEW, FEW_HALF]
+    for way in (PAIRS, RELEASED):
+        assert found[way].difference is not None and found[way].difference < 1e-4
+        assert len(found[way].ious) == 3 and min(found[way].ious) > 0.99
     assert len(found[FEW_HALF].ious) == 2 and found[FEW].ious == ()
     assert found[ONCE].extra_memory is None and found[ONCE].share is not None
 
@@ -179,12 +181,15 @@ def measurements() -> list[Measured]:
         Measured(ENCODER, OFFICIAL, (3.0,), (3.0,), 900_000_000, difference=2e-6),
         Measured("segic", ONCE, (1.0,), (10.0,), share=0.25),
         Measured("segic", PAIRS, (2.0,), (18.0,), difference=0.0, ious=(1.0, 0.5), share=0.25),
+        Measured("segic", RELEASED, (3.0,), (25.0,), difference=0.0, share=0.25),
     ]
 
 
 def test_ratios_are_of_medians_and_targets_hold_for_the_published_sizes() -> None:
     report = SegmentationReport({"threads": 1}, "published", 10, measurements())
     found = {(r.wanted.part, r.wanted.quantity): r for r in report.ratios()}
+    of = {r.wanted.above: r for r in report.ratios() if r.wanted.quantity == CPU_TIME}
+    assert of[RELEASED].value == 2.5 and of[RELEASED].reached is True
     assert found[ENCODER, CPU_TIME].value == 1.5 and found[ENCODER, CPU_TIME].reached is True
     assert found[ENCODER, MEMORY].value == pytest.approx(4 / 9)
     assert found[ENCODER, MEMORY].reached is True
@@ -204,7 +209,10 @@ def test_the_report_says_reached_and_missed_and_what_encoding_alone_would_give()
     assert "0.7500" in text and "0.5000" in text  # mean and least IoU
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["environment"] == {"threads": 1, "size": "published", "queries": 10}
-    assert [row["way"] for row in plain["measured"]] == [OURS, OFFICIAL, ONCE, PAIRS]
+    assert [row["way"] for row in plain["measured"]] == [
+        *(OURS, OFFICIAL),
+        *(ONCE, PAIRS, RELEASED),
+    ]
     assert {row["reached"] for row in plain["ratios"]} == {True, False, None}
 
 
@@ -283,6 +291,21 @@ def test_the_command_prints_and_writes_what_it_found(
     assert segmentation.main([*command, "--no-bfloat16", "--json", "--out", str(out)]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(out.read_text())
-    once, pairs = printed["measured"]
-    assert (once["way"], pairs["way"]) == (ONCE, PAIRS)
+    once, pairs, released = printed["measured"]
+    assert (once["way"], pairs["way"], released["way"]) == (ONCE, PAIRS, RELEASED)
+    assert released["difference"] < 1e-4
     assert pairs["difference"] < 1e-4 and pairs["ious"][0] > 0.99
+
+
+def test_attention_written_out_is_the_fused_one() -> None:
+    torch = pytest.importorskip("torch")
+    from icl_bench.compare.segmentation_released import plain_attention
+
+    fused = torch.nn.functional.scaled_dot_product_attention
+    generator = torch.Generator().manual_seed(0)
+    q, k, v, bias = (torch.randn(2, 3, 5, 5, generator=generator) for _ in range(4))
+    for options in ({}, {"attn_mask": bias}, {"attn_mask": bias > 0}, {"is_causal": True}):
+        if "attn_mask" in options and options["attn_mask"].dtype == torch.bool:
+            options["attn_mask"][..., 0] = True  # every query sees a key
+        torch.testing.assert_close(plain_attention(q, k, v, **options), fused(q, k, v, **options))
+    torch.testing.assert_close(plain_attention(q, k, v, scale=1.0), fused(q, k, v, scale=1.0))

@@ -20,6 +20,7 @@ from icl_bench.compare.segmentation_report import (
     OURS,
     OURS_HALF,
     PAIRS,
+    RELEASED,
     Measured,
 )
 from icl_bench.compare.segmentation_shapes import Size
@@ -103,12 +104,16 @@ def encoder_ways(bench: Bench, size: Size, half: bool) -> list[Way]:
 
 
 def learner_ways(bench: Bench, learner: str, size: Size, queries: int, half: bool) -> list[Way]:
-    """Queries of one context: prepared once, encoded per pair, and two in both number types."""
+    """Queries of one context: prepared once, per pair in two ways, and two in both number types."""
     source = write_pictures(bench.folder, queries, size.picture)
     weights = write_learner(bench.folder, learner, size)
     task = {"pictures": str(source)}
     ours = ask(bench, weights, {**task, "first": "one"})
-    ways = [Way(ONCE, ours, "once"), Way(PAIRS, ours, "pairs", ONCE)]
+    ways = [
+        Way(ONCE, ours, "once"),
+        Way(PAIRS, ours, "pairs", ONCE),
+        Way(RELEASED, ours, "released", ONCE),
+    ]
     if half:
         # A processor without bfloat16 takes many times as long: two queries tell enough.
         other = ask(bench, weights, {**task, "first": "prepare"}, HALF)

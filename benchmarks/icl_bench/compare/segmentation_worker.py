@@ -16,6 +16,7 @@ def load(request: dict[str, Any]) -> dict[str, Call]:
     - "one", "two": a context and so many queries, from the beginning.
     - "once": a context that is prepared once, then all queries.
     - "pairs": the context and one query, for each query from the beginning.
+    - "released": the same, with attention written out as the released networks have it.
     - "call B": B queries of a prepared context through the interface, on a device.
     - "network B": the image encoder alone for a batch of B that is on the device.
     """
@@ -89,6 +90,7 @@ def load_ours(request: dict[str, Any]) -> dict[str, Call]:
             "once": lambda: _logits(learner.prepare(context).predict(queries)),
             "pairs": lambda: _logits([icl.predict(learner, context, query) for query in queries]),
         }
+        calls["released"] = _released(learner, calls["pairs"])
         for batch in request.get("batches", ()):
             calls[f"call {batch}"] = _batch(learner, context, queries[:batch])
     for batch in request.get("batches", ()):
@@ -105,6 +107,18 @@ def _encode(encoder: Any, x: Any) -> Call:
     def call() -> Any:
         with torch.inference_mode():
             return encoder(x).float().numpy()
+
+    return call
+
+
+def _released(learner: Any, pairs: Call) -> Call:
+    from icl_bench.compare.segmentation_released import written_out
+
+    network = learner.network if learner.card.name == "segic" else learner.sam.sam
+
+    def call() -> Any:
+        with written_out(network):
+            return pairs()
 
     return call
 

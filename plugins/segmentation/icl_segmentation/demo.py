@@ -11,7 +11,7 @@ from PIL import Image
 import icl_core as icl
 from icl_core.demo import DemoItem
 from icl_core.results.draw import overlay, side_by_side
-from icl_segmentation.label_map import LabelMap, colour_of
+from icl_core.results.label_map import LabelMap, colour_of
 from icl_segmentation.scenes import Scene, scenes
 
 LEARNER = "correspondence"

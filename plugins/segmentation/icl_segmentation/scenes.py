@@ -84,7 +84,7 @@ def write_scenes(folder: str | Path) -> list[Path]:
     Returns:
         The files.
     """
-    from icl_segmentation.label_map import palette_picture
+    from icl_core.results.label_map import palette_picture
 
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)

@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 
 import icl_core as icl
 from icl_core.errors import InputError, OfflineError, WeightsError
+from icl_core.results.label_map import LabelMap
 from icl_core.testing import check_plugin
 from icl_segmentation.correspondence.backbone import build_features
-from icl_segmentation.label_map import LabelMap
 from icl_segmentation.metrics import class_mean_iou
 from icl_segmentation.sam.build import Sam
 from icl_segmentation.sam.image_encoder import EncoderSizes

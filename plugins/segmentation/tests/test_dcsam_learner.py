@@ -12,13 +12,13 @@ import torch
 
 import icl_core as icl
 from icl_core import Context, Episode, Example, InputError, Learner, WeightsError
+from icl_core.results.label_map import LabelMap
 from icl_core.testing import check_plugin
 from icl_core.testing.check_plugin import PASSED
 from icl_segmentation.confidence import expected_iou
 from icl_segmentation.dcsam.generator import PromptGenerator
 from icl_segmentation.dcsam.preprocess import mask_to_tensor, to_tensor
 from icl_segmentation.dcsam.sizes import GeneratorSizes
-from icl_segmentation.label_map import LabelMap
 from icl_segmentation.sam.build import Sam
 from icl_segmentation.sam.image_encoder import EncoderSizes
 
@@ -91,7 +91,7 @@ def photographs() -> list[Pair]:
     """Three real photographs of one class."""
     if not (DATA / "pascal_voc" / "index.csv").is_file():
         pytest.skip("the shared pictures (../shared/data/vision) are not here")
-    from icl_segmentation.sources.packed import PackedFolder
+    from icl_core.sources.packed import PackedFolder
 
     folder = PackedFolder(DATA / "pascal_voc", "pascal_voc")
     found = []

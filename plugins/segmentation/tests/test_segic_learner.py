@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 import icl_core as icl
+from icl_core.results.label_map import LabelMap
 from icl_core.testing import check_plugin
-from icl_segmentation.label_map import LabelMap
 from icl_segmentation.segic.network import SegicConfig, SegicNetwork
 
 SIDE = 112

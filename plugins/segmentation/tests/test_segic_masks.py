@@ -13,10 +13,10 @@ import icl_core as icl
 from icl_core import InputError, PluginError
 from icl_core.coerce import coerce_context
 from icl_core.coerce.coco import from_polygons
+from icl_core.results.label_map import LabelMap, colour_of, palette_picture, resolve
 from icl_core.results.rle import decode_rle, encode_rle, unpack_counts
-from icl_segmentation.label_map import LabelMap, colour_of, palette_picture, resolve
-from icl_segmentation.masks import read_ids, split_context
-from icl_segmentation.objects import sort_context
+from icl_core.vision.objects import sort_context
+from icl_core.vision.palette_contexts import read_ids, split_context
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (8, 10, 3), dtype=np.uint8)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import icl_core as icl
-from icl_segmentation.label_map import LabelMap
+from icl_core.results.label_map import LabelMap
 from icl_segmentation.segic.checkpoint import Wanted, read_network
 from icl_segmentation.segic.network import OTHER, OWN, SegicNetwork
 from icl_segmentation.segic.preprocess import (

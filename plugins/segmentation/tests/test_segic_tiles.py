@@ -11,8 +11,8 @@ import pytest
 
 import icl_core as icl
 from icl_core import InputError
-from icl_segmentation.label_map import LabelMap, resolve
-from icl_segmentation.tiles import Tile, blend, cut, join, predict_in_tiles
+from icl_core.results.label_map import LabelMap, resolve
+from icl_core.vision.tiles import Tile, blend, cut, join, predict_in_tiles
 
 
 class Bright(icl.Learner):

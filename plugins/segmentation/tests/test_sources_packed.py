@@ -13,10 +13,10 @@ from PIL import Image
 
 from icl_core import Video, catalogue
 from icl_core.errors import InputError
+from icl_core.sources.episodes import EpisodeList
 from icl_core.types import Episode
 from icl_segmentation.metrics import class_mean_iou
 from icl_segmentation.sources import SOURCES
-from icl_segmentation.sources.episodes import EpisodeList
 
 VISION = Path(__file__).resolve().parents[4] / "shared" / "data" / "vision"
 PACKED = (

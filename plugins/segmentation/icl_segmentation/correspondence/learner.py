@@ -22,6 +22,8 @@ from icl_core import (
 )
 from icl_core.coerce import coerce_query
 from icl_core.runtime import batches, resolve_device, resolve_dtype
+from icl_core.vision.objects import sort_context
+from icl_core.vision.palette_contexts import PaletteContexts
 from icl_segmentation.correspondence.backbone import OFFLINE, build_features, square_of
 from icl_segmentation.correspondence.enlarge import enlarge
 from icl_segmentation.correspondence.evidence import (
@@ -33,8 +35,6 @@ from icl_segmentation.correspondence.evidence import (
 from icl_segmentation.correspondence.position import position_basis
 from icl_segmentation.correspondence.prepared import Comparison, Prepared, prepare
 from icl_segmentation.correspondence.regions import vote
-from icl_segmentation.masks import PaletteContexts
-from icl_segmentation.objects import sort_context
 
 BATCH = 4
 _SWITCHES = ("debias", "location_prior", "regions", "edges")

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from icl_core import Segmentation
+from icl_core.results.label_map import resolve
+from icl_core.vision.objects import Shot, Shown
 from icl_segmentation.correspondence.backbone import cells_of
 from icl_segmentation.correspondence.evidence import (
     Prototypes,
@@ -19,8 +21,6 @@ from icl_segmentation.correspondence.evidence import (
     place_ratio,
 )
 from icl_segmentation.correspondence.position import without_position
-from icl_segmentation.label_map import resolve
-from icl_segmentation.objects import Shot, Shown
 
 LEAST = 1e-3
 """Smallest spread of a channel of the fixed descriptor, whose unit is the range of lightness."""

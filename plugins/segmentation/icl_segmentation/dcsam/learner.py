@@ -21,6 +21,9 @@ from icl_core import (
 )
 from icl_core.runtime import batches
 from icl_core.runtime.device import resolve_device, resolve_dtype
+from icl_core.vision.objects import Shown, sort_context
+from icl_core.vision.palette_contexts import PaletteContexts
+from icl_core.vision.tiles import Tile, cut, join
 from icl_segmentation.dcsam.checkpoint import DcSamFile, read_dcsam
 from icl_segmentation.dcsam.generator import PromptGenerator
 from icl_segmentation.dcsam.options import Options
@@ -30,13 +33,10 @@ from icl_segmentation.dcsam.prepared import Prepared
 from icl_segmentation.dcsam.preprocess import mask_to_tensor, to_tensor
 from icl_segmentation.dcsam.sam_path import Sam1Path, Sam2Path, SamPath
 from icl_segmentation.dcsam.video import VideoDcSam, VideoNetwork
-from icl_segmentation.masks import PaletteContexts
-from icl_segmentation.objects import Shown, sort_context
 from icl_segmentation.sam.build import read_sam
 from icl_segmentation.sam.files import sam_file
 from icl_segmentation.sam2.build import build_sam2, load_sam2
 from icl_segmentation.sam2.image import Sam2ImageModel
-from icl_segmentation.tiles import Tile, cut, join
 
 _log = logging.getLogger("icl.dcsam")
 _PAIRS = 16
@@ -66,7 +66,7 @@ class DcSamLearner(PaletteContexts):
     the expected IoU itself.
 
     Options of `icl.load`: see `CARD.options`. Options of `predict`: `tile`, a side in pixels,
-    cuts larger queries into tiles with `overlap`, see `icl_segmentation.tiles`.
+    cuts larger queries into tiles with `overlap`, see `icl_core.vision.tiles`.
     """
 
     predict_options: ClassVar[frozenset[str]] = frozenset({"tile", "overlap"})

@@ -10,11 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from icl_core import Segmentation
+from icl_core.results.label_map import resolve
+from icl_core.vision.objects import Shown
 from icl_segmentation.confidence import Calibration, expected_iou
 from icl_segmentation.dcsam.parts import Support
 from icl_segmentation.dcsam.preprocess import at_size
-from icl_segmentation.label_map import resolve
-from icl_segmentation.objects import Shown
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from icl_core import Context, InputError, LearnerCard, LoadOptions, Segmentation, Video
 from icl_core.runtime import batches, resolve_device, resolve_dtype
+from icl_core.vision.objects import Shown, ShownObject, sort_context
+from icl_core.vision.palette_contexts import PaletteContexts
+from icl_core.vision.tiles import Tile, cut, join
 from icl_segmentation.confidence import Calibration
-from icl_segmentation.masks import PaletteContexts
-from icl_segmentation.objects import Shown, ShownObject, sort_context
 from icl_segmentation.segic.checkpoint import Wanted, read_network
 from icl_segmentation.segic.classes import Asked, asked_classes
 from icl_segmentation.segic.decoding import decode
@@ -27,7 +28,6 @@ from icl_segmentation.segic.preprocess import Frame, mask_tensor, normalise, pic
 from icl_segmentation.segic.references import SHOTS, collect, patch_weights
 from icl_segmentation.segic.text import INSTANCES, prompt_of, tokenize
 from icl_segmentation.segic.video import Tracker
-from icl_segmentation.tiles import Tile, cut, join
 
 _log = logging.getLogger("icl.segic")
 
@@ -50,7 +50,7 @@ class SegicLearner(PaletteContexts):
     `protocol="oracle"` for the released evaluation, where `classes` are those in the ground truth
     of each query (one list a query, or one for all), overlaps stay unresolved in
     `LabelMap.object_logits`, and an example that is the query itself counts as nothing; `tile`,
-    a side in pixels, cuts larger queries into tiles with `overlap`, see `icl_segmentation.tiles`;
+    a side in pixels, cuts larger queries into tiles with `overlap`, see `icl_core.vision.tiles`;
     `overlaps=False` leaves the label map alone, so that hundreds of classes fit the memory.
 
     `behaviour="corrected"` differs from the released code in this: a mask too small for any patch

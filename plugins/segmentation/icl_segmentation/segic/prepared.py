@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from icl_core import Segmentation
+from icl_core.results.label_map import labelled, resolve
+from icl_core.vision.objects import Shown
 from icl_segmentation.confidence import Calibration, expected_iou
-from icl_segmentation.label_map import labelled, resolve
-from icl_segmentation.objects import Shown
 from icl_segmentation.segic.preprocess import (
     Frame,
     crop_logits,

@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from icl_core.errors import InputError
-from icl_segmentation.objects import Shot, Shown
+from icl_core.vision.objects import Shot, Shown
 
 SHOTS = ("tokens", "pool", "logits")
 NOBODY = -1

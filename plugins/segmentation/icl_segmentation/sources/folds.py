@@ -21,9 +21,7 @@ import numpy as np
 
 from icl_core.coerce import to_image
 from icl_core.errors import InputError
-from icl_core.types import Episode
-from icl_segmentation.sources.class_names import COCO_CLASSES, VOC_CLASSES
-from icl_segmentation.sources.episodes import (
+from icl_core.sources.episodes import (
     EpisodeList,
     checked_counts,
     checked_fold,
@@ -33,6 +31,8 @@ from icl_segmentation.sources.episodes import (
     read_ids,
     same_size,
 )
+from icl_core.types import Episode
+from icl_segmentation.sources.class_names import COCO_CLASSES, VOC_CLASSES
 
 EPISODES = 1000
 SEED = 321

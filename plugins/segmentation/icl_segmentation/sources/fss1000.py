@@ -13,8 +13,7 @@ import numpy as np
 
 from icl_core.coerce import to_image
 from icl_core.errors import InputError
-from icl_core.types import Episode
-from icl_segmentation.sources.episodes import (
+from icl_core.sources.episodes import (
     EpisodeList,
     checked_counts,
     episode_rng,
@@ -24,6 +23,7 @@ from icl_segmentation.sources.episodes import (
     read_ids,
     same_size,
 )
+from icl_core.types import Episode
 
 IMAGES = 10
 THRESHOLD = 128

@@ -13,9 +13,7 @@ import numpy as np
 
 from icl_core.coerce import to_image
 from icl_core.errors import InputError
-from icl_core.types import Episode
-from icl_segmentation.sources.class_names import COCO_CLASSES
-from icl_segmentation.sources.episodes import (
+from icl_core.sources.episodes import (
     EpisodeList,
     LazyList,
     checked_counts,
@@ -24,6 +22,8 @@ from icl_segmentation.sources.episodes import (
     read_ids,
     same_size,
 )
+from icl_core.types import Episode
+from icl_segmentation.sources.class_names import COCO_CLASSES
 from icl_segmentation.sources.folds import read_fold_lists
 from icl_segmentation.sources.videos import video_episode
 

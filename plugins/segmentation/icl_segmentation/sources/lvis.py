@@ -18,8 +18,7 @@ import numpy as np
 from icl_core.coerce import to_image
 from icl_core.errors import InputError
 from icl_core.results.rle import decode_rle
-from icl_core.types import Episode
-from icl_segmentation.sources.episodes import (
+from icl_core.sources.episodes import (
     EpisodeList,
     checked_counts,
     checked_fold,
@@ -29,6 +28,7 @@ from icl_segmentation.sources.episodes import (
     need_folder,
     same_size,
 )
+from icl_core.types import Episode
 
 FOLDS = 10
 EPISODES = 2300

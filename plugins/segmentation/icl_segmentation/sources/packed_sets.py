@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from icl_core.errors import InputError
+from icl_core.sources.episodes import EpisodeList, LazyList, checked_counts, image_episode
+from icl_core.sources.packed import PackedFolder
 from icl_core.types import Episode
 from icl_segmentation.sources.class_names import VOC_CLASSES
-from icl_segmentation.sources.episodes import EpisodeList, LazyList, checked_counts, image_episode
-from icl_segmentation.sources.packed import PackedFolder
 from icl_segmentation.sources.pools import (
     Pool,
     by_foreground,

@@ -8,8 +8,7 @@ import numpy as np
 
 from icl_core.coerce import to_image
 from icl_core.errors import InputError
-from icl_core.types import Episode
-from icl_segmentation.sources.episodes import (
+from icl_core.sources.episodes import (
     EpisodeList,
     checked_counts,
     image_episode,
@@ -18,6 +17,7 @@ from icl_segmentation.sources.episodes import (
     read_ids,
     same_size,
 )
+from icl_core.types import Episode
 
 LAYOUT = "expected ROOT/Images/<object>/<nn>.jpg and ROOT/Annotations/<object>/<nn>.png"
 

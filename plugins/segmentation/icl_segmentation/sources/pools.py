@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from icl_core.errors import InputError
-from icl_core.types import Episode
-from icl_segmentation.sources.episodes import (
+from icl_core.sources.episodes import (
     EpisodeList,
     checked_counts,
     episode_rng,
     image_episode,
     same_size,
 )
-from icl_segmentation.sources.packed import PackedFolder
+from icl_core.sources.packed import PackedFolder
+from icl_core.types import Episode
 
 VOID = 255
 

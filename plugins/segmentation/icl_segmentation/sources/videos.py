@@ -12,8 +12,7 @@ import numpy as np
 
 from icl_core.coerce import to_image
 from icl_core.errors import InputError
-from icl_core.types import Context, Episode, Example, Video
-from icl_segmentation.sources.episodes import (
+from icl_core.sources.episodes import (
     EpisodeList,
     LazyList,
     need_file,
@@ -21,6 +20,7 @@ from icl_segmentation.sources.episodes import (
     read_ids,
     same_size,
 )
+from icl_core.types import Context, Episode, Example, Video
 
 VOID = 255
 _DAVIS_LAYOUT = (

@@ -1,6 +1,6 @@
 """Which examples of a context show which object: the bookkeeping of K-shot contexts.
 
-What tells objects apart is described in `icl_segmentation.masks`.
+What tells objects apart is described in `icl_core.vision.palette_contexts`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icl_core import Context, InputError
+from icl_core.errors import InputError
+from icl_core.types import Context
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from icl_core import Context, Episode, Example, InputError, Learner, PreparedContext
 from icl_core.coerce import to_image
 from icl_core.coerce.coco import from_coco
+from icl_core.errors import InputError
+from icl_core.learner import Learner, PreparedContext
+from icl_core.types import Context, Episode, Example
 
 VOID = 255
 _CHOICES = ("mask_id", "threshold")

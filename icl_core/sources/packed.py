@@ -13,7 +13,7 @@ import numpy as np
 
 from icl_core.coerce import to_image
 from icl_core.errors import InputError
-from icl_segmentation.sources.episodes import need_file, need_folder
+from icl_core.sources.episodes import need_file, need_folder
 
 LAYOUT = "expected ROOT/index.csv and ROOT/data-NNN.tar with images/<id>.jpg and masks/<id>.png"
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from icl_core import InputError, PreparedContext, Segmentation
 from icl_core.coerce import to_image
-from icl_segmentation.label_map import LabelMap, resolve
+from icl_core.errors import InputError
+from icl_core.learner import PreparedContext
+from icl_core.results.label_map import LabelMap, resolve
+from icl_core.results.segmentation import Segmentation
 
 
 @dataclass(frozen=True)

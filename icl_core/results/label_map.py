@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from icl_core import PluginError, Segmentation
+from icl_core.errors import PluginError
 from icl_core.results.prediction import check_array
 from icl_core.results.rle import encode_rle
 from icl_core.results.save import strict_json
+from icl_core.results.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from PIL import Image

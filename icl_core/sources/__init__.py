@@ -1,0 +1,1 @@
+"""What sources of episodes share: lazy lists, seeded draws, checked folders, packed folders."""

@@ -1,0 +1,1 @@
+"""What learners of pictures share: contexts of several objects, and tiles of large pictures."""
