@@ -104,6 +104,12 @@ def predict(
         str | None,
         typer.Option("--text", metavar="TEXT", help="Words that go with the context."),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", metavar="TASK", help="What to do, for learners that know several tasks."
+        ),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -155,6 +161,7 @@ def predict(
       icl predict NAME --example a.jpg=a_mask.png --query b.jpg --out b_mask.png
       icl predict NAME --example a.jpg=a_mask.png --query photos/ --out masks/ --overlay drawn/
       icl predict NAME --example a.jpg=a_mask.png --video clip.mp4 --out masks/ --overlay o.mp4
+      icl predict painter --task denoise --example bad.png=good.png --query q.png --out out.png
     """
     from icl_cli.predict_examples import predict_examples
     from icl_cli.predict_series import predict_series
@@ -180,6 +187,7 @@ def predict(
         overlay=overlay,
         fps=fps,
         text=text,
+        task=task,
         weights=weights,
         device=device,
         dtype=dtype,

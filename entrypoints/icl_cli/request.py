@@ -41,6 +41,7 @@ class Request:
     overlay: str | None
     fps: float | None
     text: str | None
+    task: str | None
     weights: str | None
     device: str
     dtype: str
@@ -94,6 +95,8 @@ class Request:
             raise InputError("--query and --video are both given, expected pictures or videos")
         if self.fps is not None and (self.fps <= 0 or not self.videos):
             raise InputError(f"--fps is {self.fps:g}, expected more than 0, beside --video")
+        if self.task is not None and "task" not in self.card.options:
+            raise InputError(f"{name} has no tasks to choose from, expected no --task")
         if self.batch_size < 1:
             raise InputError(f"--batch-size is {self.batch_size}, expected at least 1")
         if self.horizon is not None and self.horizon < 1:
@@ -126,6 +129,10 @@ class Request:
         from icl_core import registry
 
         given = dict(map(_option, self.options))
+        if self.task is not None and "task" in given:
+            raise InputError("--task and --option task=... are both given, expected one")
+        if self.task is not None:
+            given["task"] = self.task
         for key in _OF_LOAD:
             if key in given:
                 raise InputError(f"--option {key}=... is not an option; use --{key}")

@@ -26,7 +26,13 @@ def icl_learners():
             options={"shift": "added to the forecast", "scale": "factor, at load"},
         ),
         LearnerCard("first-label", "linking", "The first label.", "fake_learners:FirstLabel"),
-        LearnerCard("invert", "painting", "Inverts the query.", "fake_learners:Invert"),
+        LearnerCard(
+            "invert",
+            "painting",
+            "Inverts the query.",
+            "fake_learners:Invert",
+            options={"task": "'invert' or 'keep'"},
+        ),
         LearnerCard("alike", "segmentation", "Equal brightness.", "fake_learners:Alike"),
         LearnerCard("crash", "forecasting", "Always fails.", "fake_learners:Crash"),
         LearnerCard("interrupt", "forecasting", "Ctrl-C.", "fake_learners:Interrupt"),
@@ -139,11 +145,16 @@ class Alike(Learner):
 
 
 class Invert(Learner):
+    def __init__(self, card, load, task="invert", **options):
+        super().__init__(card, load, **options)
+        self.task = task
+
     def _prepare(self, context):
         return context
 
     def _predict(self, context, queries, **options):
-        return [Picture(255 - q, np.zeros((3, 4, 4), dtype=np.float32)) for q in queries]
+        images = [q if self.task == "keep" else 255 - q for q in queries]
+        return [Picture(image, np.zeros((3, 4, 4), dtype=np.float32)) for image in images]
 """
 
 EXTRAS = '''

@@ -46,6 +46,13 @@ def test_a_painter_writes_one_file_or_a_folder(icl, pictures):
     assert sorted(p.name for p in (pictures / "answers").iterdir()) == ["a.png", "b.png"]
 
 
+def test_a_task_is_chosen_by_name(icl, pictures):
+    asked = ("predict", "invert", "--example", "a.png=b.png", "--query", "a.png", "--out", "n.png")
+    result = icl(*asked, "--task", "keep")
+    assert result.exit_code == 0, result.stderr
+    assert np.asarray(Image.open("n.png"))[0, 0].tolist() == [10, 10, 10]
+
+
 def test_existing_answers_are_kept_unless_overwrite_is_given(icl, pictures):
     asked = ("predict", "invert", "--example", "a.png=b.png", "--query", "a.png", "--out", "b.png")
     result = icl(*asked)
@@ -66,6 +73,14 @@ def test_existing_answers_are_kept_unless_overwrite_is_given(icl, pictures):
         (
             ["invert", "--query", "a.png", "--example", "a.png=b.png", "--overlay", "o.png"],
             "--overlay is for segmentation",
+        ),
+        (["first-label", "--query", "a.png", "--example", "a.png=x", "--task", "t"], "no --task"),
+        (
+            [
+                *("invert", "--query", "a.png", "--example", "a.png=b.png", "--out", "o.png"),
+                *("--task", "keep", "--option", "task=keep"),
+            ],
+            "both given",
         ),
         (
             ["invert", "--query", "a.png", "--negative", "a.png=b.png", "--out", "o.png"],
