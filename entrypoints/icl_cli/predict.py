@@ -110,6 +110,10 @@ def predict(
             "--task", metavar="TASK", help="What to do, for learners that know several tasks."
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="Which model, for learners that run any."),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -188,6 +192,7 @@ def predict(
         fps=fps,
         text=text,
         task=task,
+        model=model,
         weights=weights,
         device=device,
         dtype=dtype,

@@ -42,6 +42,7 @@ class Request:
     fps: float | None
     text: str | None
     task: str | None
+    model: str | None
     weights: str | None
     device: str
     dtype: str
@@ -95,12 +96,18 @@ class Request:
             raise InputError("--query and --video are both given, expected pictures or videos")
         if self.fps is not None and (self.fps <= 0 or not self.videos):
             raise InputError(f"--fps is {self.fps:g}, expected more than 0, beside --video")
-        if self.task is not None and "task" not in self.card.options:
-            raise InputError(f"{name} has no tasks to choose from, expected no --task")
+        for key, _ in self._named():
+            if key not in self.card.options:
+                raise InputError(f"{name} has no {key}s to choose from, expected no --{key}")
         if self.batch_size < 1:
             raise InputError(f"--batch-size is {self.batch_size}, expected at least 1")
         if self.horizon is not None and self.horizon < 1:
             raise InputError(f"--horizon is {self.horizon}, expected at least 1 step")
+
+    def _named(self) -> list[tuple[str, str]]:
+        """The options of learners that have a flag of their own, as far as they were given."""
+        named = (("task", self.task), ("model", self.model))
+        return [(key, value) for key, value in named if value is not None]
 
     def levels(self) -> tuple[float, ...] | None:
         """The quantile levels, or None for the learner's own.
@@ -129,10 +136,10 @@ class Request:
         from icl_core import registry
 
         given = dict(map(_option, self.options))
-        if self.task is not None and "task" in given:
-            raise InputError("--task and --option task=... are both given, expected one")
-        if self.task is not None:
-            given["task"] = self.task
+        for key, value in self._named():
+            if key in given:
+                raise InputError(f"--{key} and --option {key}=... are both given, expected one")
+            given[key] = value
         for key in _OF_LOAD:
             if key in given:
                 raise InputError(f"--option {key}=... is not an option; use --{key}")

@@ -75,6 +75,7 @@ def test_existing_answers_are_kept_unless_overwrite_is_given(icl, pictures):
             "--overlay is for segmentation",
         ),
         (["first-label", "--query", "a.png", "--example", "a.png=x", "--task", "t"], "no --task"),
+        (["first-label", "--query", "a.png", "--example", "a.png=x", "--model", "m"], "no --model"),
         (
             [
                 *("invert", "--query", "a.png", "--example", "a.png=b.png", "--out", "o.png"),
