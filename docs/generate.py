@@ -24,8 +24,17 @@ WIDTH = 100
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPER = re.compile(r"help texts as typer (\S+) lays them out")
 _WORDS = re.compile(r"^#+ `.*`|^  (?:-\w, )?--[\w-]+", re.MULTILINE)
-_WITH_OPTIONS = ("tirex", "correspondence", "segic", "dcsam")
-_SHIPPED = "icl-forecasting,icl-segmentation"
+_WITH_OPTIONS = (
+    "tirex",
+    "correspondence",
+    "segic",
+    "dcsam",
+    "painter",
+    "seggpt",
+    "encoder",
+    "lcl",
+)
+_SHIPPED = "icl-forecasting,icl-linking,icl-painting,icl-segmentation"
 
 
 def pages() -> dict[Path, str]:

@@ -73,6 +73,15 @@ class Learner(ABC):
                 f"{card.name} has no option {sorted(options)[0]!r}; its options are: {known}"
             )
 
+    @classmethod
+    def needs_weights(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the card's default weights are wanted where none are named.
+
+        Args:
+            options: the learner's own options; some name another model.
+        """
+        return True
+
     @abstractmethod
     def _prepare(self, context: Context) -> Any:
         """Do the context's share of the work; return whatever `_predict` needs."""

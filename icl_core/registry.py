@@ -107,7 +107,8 @@ def load_card(
     from icl_core.learner import LoadOptions
 
     cls = learner_class(card)
-    resolved = _resolve(card, weights)
+    needed = weights is not None or cls.needs_weights(options or {})
+    resolved = _resolve(card, weights) if needed else None
     asked = LoadOptions(resolved, device, dtype, compile, behaviour)
     theirs = {} if resolved is None or resolved.card is None else resolved.card.options
     try:

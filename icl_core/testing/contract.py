@@ -61,6 +61,8 @@ class Contract:
         cards = self.card.weights
         if self._weights is not None or not cards:
             return self._weights
+        if not registry.learner_class(self.card).needs_weights(self.options):
+            return None
         # By name, since the default may turn to a download where a bundled file is missing.
         for one in cards:
             if one.package is not None or one.name == "tiny":

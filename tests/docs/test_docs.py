@@ -72,6 +72,7 @@ def test_there_are_pages_with_snippets() -> None:
         "README.md",
         "docs/quickstart.md",
         "docs/forecasting.md",
+        "docs/linking.md",
         "docs/segmentation.md",
         "docs/plugins.md",
     } <= {shown(page) for page in RUNNABLE}
@@ -163,9 +164,9 @@ def test_every_error_class_is_in_the_docs() -> None:
             assert f"`{name}`" in text or f"icl_core.{name}" in text
 
 
-@pytest.mark.parametrize("topic", ["forecasting", "segmentation"])
+@pytest.mark.parametrize("topic", ["forecasting", "linking", "painting", "segmentation"])
 def test_every_option_of_a_shipped_learner_is_on_the_page_of_its_plugin(topic: str) -> None:
-    if topic == "segmentation":
+    if topic != "forecasting":
         pytest.importorskip("torch")
     from icl_core.registry import learner_class, learners
 

@@ -28,6 +28,7 @@ def icl_metrics() -> Mapping[str, str]:
     """Return the scores of masks."""
     return {
         "class-mean-iou": "icl_segmentation.metrics:class_mean_iou",
+        "boundary-iou": "icl_segmentation.metrics:mean_boundary_iou",
         "j-and-f": "icl_segmentation.metrics:region_and_boundary",
     }
 

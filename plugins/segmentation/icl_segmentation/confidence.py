@@ -2,14 +2,17 @@
 
 A network's certainty ranks its masks but is no IoU. On masks whose true IoU is known, isotonic
 regression finds the rising curve that fits best; its few corners are kept beside the weights and
-turn certainty into an expected IoU from then on.
+turn certainty into an expected IoU from then on. `training/calibrate.py` fits such a curve for any
+learner.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,8 @@ from torch import Tensor
 from icl_core import InputError
 
 _MOST = 32
+_LONGEST = 1 << 20
+"""Bytes of the largest file that is read as a curve."""
 
 
 def expected_iou(logits: Tensor) -> Tensor:
@@ -68,12 +73,13 @@ class Calibration:
             )
 
     @classmethod
-    def fit(cls, raw: Sequence[float], iou: Sequence[float]) -> Calibration:
+    def fit(cls, raw: Sequence[float], iou: Sequence[float], points: int = _MOST) -> Calibration:
         """Fit the curve by isotonic regression (pool adjacent violators).
 
         Args:
             raw: certainties of masks.
             iou: their true IoU.
+            points: most points of the curve; fewer are smoother.
 
         Raises:
             InputError: there are fewer than two, not as many of each, or values are not finite.
@@ -97,7 +103,7 @@ class Calibration:
                     (before[0] * before[2] + block[0] * block[2]) / weight,
                 )
             blocks.append(block)
-        while len(blocks) > _MOST:  # join the lightest neighbours; the curve keeps rising
+        while len(blocks) > max(points, 1):  # join the lightest neighbours; the curve keeps rising
             sums = [a[0] + b[0] for a, b in pairwise(blocks)]
             at = int(np.argmin(sums))
             a, b = blocks[at], blocks[at + 1]
@@ -121,6 +127,33 @@ class Calibration:
             raise InputError(
                 f"the calibration is {value!r:.80}, expected {{'raw': [...], 'iou': [...]}}"
             ) from error
+
+    @classmethod
+    def read(cls, value: Any) -> Calibration | None:
+        """Read what was given as `calibration=`.
+
+        Args:
+            value: a curve, what `to_plain` gives, a JSON file of that, or None or False = no curve.
+
+        Raises:
+            InputError: it is something else, or there is no such file.
+        """
+        if value is None or value is False:
+            return None
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str | Path):
+            return cls.from_plain(value)
+        path = Path(value)
+        try:
+            if path.stat().st_size > _LONGEST:
+                raise InputError(f"calibration {path} is {path.stat().st_size} bytes, no curve")
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"calibration {path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise InputError(f"calibration {path} is not JSON: {error}") from error
+        return cls.from_plain(found)
 
     def to_plain(self) -> Mapping[str, list[float]]:
         """Return the points as JSON data."""

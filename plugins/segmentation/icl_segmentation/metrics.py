@@ -1,4 +1,4 @@
-"""Scores of masks: class-mean IoU, foreground-background IoU, J, F and J&F.
+"""Scores of masks: class-mean IoU, foreground-background IoU, boundary IoU, J, F and J&F.
 
 Every metric is called with one answer and gives the numbers of that episode, which can be stored;
 `aggregate` turns the stored rows into the score of the whole set, one row at a time, so that
@@ -9,6 +9,8 @@ Definitions:
       intersections and unions are summed over the episodes of a class; mIoU is the mean over
       classes of sum I / sum U. FB-IoU is the mean over {background, foreground} of the sums over
       all classes.
+    * boundary IoU (Cheng et al., Boundary IoU, CVPR 2021): IoU of what each mask has within 2 % of
+      the image diagonal of its own outline; mean over the episodes.
     * J, F (Perazzi et al., A Benchmark Dataset and Evaluation Methodology for Video Object
       Segmentation, CVPR 2016): region IoU, and F-measure of boundary pixels that lie within
       0.8 % of the image diagonal of the other boundary. J&F is their mean.
@@ -28,6 +30,9 @@ from icl_core.errors import InputError
 
 BOUNDARY_SHARE = 0.008
 """Width of the tolerance band of F, as a share of the image diagonal."""
+
+OUTLINE_SHARE = 0.02
+"""Width of the outline of boundary IoU, as a share of the image diagonal."""
 
 Row = tuple[Mapping[str, float], Mapping[str, Any]]
 """The numbers of one episode, and the episode's meta."""
@@ -144,6 +149,44 @@ def boundary_f(prediction: Any, target: Any, share: float = BOUNDARY_SHARE) -> f
     return float(2 * precision * recall / total) if total else 0.0
 
 
+def outline(mask: np.ndarray, width: int) -> np.ndarray:
+    """Return what a mask has within some pixels of its own outline; the image's edge is outside.
+
+    Args:
+        mask: bool [H, W].
+        width: pixels, rows and columns alike, at least 1.
+
+    Returns:
+        bool [H, W]: the mask without the pixels whose whole neighbourhood lies in it.
+    """
+    inner = mask
+    for axis in (0, 1):
+        # A run of 2 * width + 1 pixels is whole where its running sum says so.
+        padded = np.pad(inner, [(width + 1, width) if a == axis else (0, 0) for a in (0, 1)])
+        sums = np.cumsum(padded, axis=axis, dtype=np.int32)
+        length, run = mask.shape[axis], 2 * width + 1
+        ends = np.take(sums, np.arange(run, run + length), axis=axis)
+        inner = ends - np.take(sums, np.arange(length), axis=axis) == run
+    return np.asarray(mask & ~inner)
+
+
+def boundary_iou(
+    prediction: Any, target: Any, ignore: Any = None, share: float = OUTLINE_SHARE
+) -> float:
+    """IoU of the outlines of two masks, 1 where both masks are empty.
+
+    Args:
+        prediction: [H, W], zero on the background.
+        target: [H, W].
+        ignore: bool [H, W], True = left out of both outlines; None = no such pixel.
+        share: width of the outline as a share of the image diagonal, rounded, at least a pixel.
+    """
+    found, truth = _masks(prediction, target)
+    width = max(1, round(share * math.hypot(*truth.shape)))
+    inter, union = intersection_union(outline(found, width), outline(truth, width), ignore)
+    return float(inter[1] / union[1]) if union[1] else 1.0
+
+
 @dataclass
 class ClassSums:
     """Sums of intersections and unions per class; holds two numbers a class and side.
@@ -228,6 +271,27 @@ class ClassMeanIoU:
         return {"miou": sums.miou(), "fbiou": sums.fbiou()}
 
 
+class BoundaryIoU:
+    """Boundary IoU of single images; `meta["ignore"]` bool [H, W] is what is not scored."""
+
+    def __call__(
+        self, prediction: Any, target: Any, meta: Mapping[str, Any] | None = None
+    ) -> dict[str, float]:
+        """Score one answer.
+
+        Args:
+            prediction: a `Segmentation`, or [H, W].
+            target: [H, W].
+            meta: the episode's meta.
+        """
+        return {"boundary_iou": boundary_iou(prediction, target, (meta or {}).get("ignore"))}
+
+    def aggregate(self, rows: Iterable[Row]) -> dict[str, float]:
+        """Score a set from its rows: the mean over episodes, per cent; NaN without one."""
+        values = [numbers["boundary_iou"] for numbers, _ in rows]
+        return {"boundary_iou": 100 * sum(values) / len(values) if values else math.nan}
+
+
 class RegionAndBoundary:
     """J, F and J&F of videos, or of single images.
 
@@ -302,4 +366,5 @@ def _frames(prediction: Any, target: Any, skip_ends: bool) -> Iterator[tuple[Any
 
 
 class_mean_iou = ClassMeanIoU()
+mean_boundary_iou = BoundaryIoU()
 region_and_boundary = RegionAndBoundary()

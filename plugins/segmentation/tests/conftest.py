@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
 from icl_segmentation.dcsam.generator import PromptGenerator
@@ -20,12 +21,13 @@ from icl_segmentation.dcsam.sizes import GeneratorSizes
 from icl_segmentation.sam.build import Sam
 from icl_segmentation.sam.image_encoder import EncoderSizes
 from icl_segmentation.segic.backbone import DinoVisionTransformer
+from icl_segmentation.segic.network import SegicConfig, SegicNetwork
 from icl_segmentation.segic.text import TextTransformer
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "training"))
 sys.path.append(str(Path(__file__).parent))
 
-from training_cases import GOLDEN, spread
+from training_cases import GOLDEN, seed_weights, spread
 
 
 @pytest.fixture(scope="session")
@@ -118,3 +120,35 @@ def dcsam_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     sam = Sam(EncoderSizes(32, 2, 2, (1,), window=5, image_size=128))
     torch.save(spread(sam, 4), files["sam_weights"])
     return files
+
+
+@pytest.fixture(scope="session")
+def segic_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of SEGIC in one file, its sizes in the metadata."""
+    vision = {"width": 32, "depth": 1, "heads": 4, "hidden": 64, "grid": 5}
+    text = {"width": 16, "depth": 1, "heads": 2, "hidden": 32}
+    network = SegicNetwork(SegicConfig(vision=vision, text=text, side=112))
+    generator = torch.Generator().manual_seed(4)
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        noise = torch.randn(tensor.shape, generator=generator)
+        scale = 0.1 if tensor.ndim < 2 else tensor[0].numel() ** -0.5
+        tensors[name] = noise * scale + (name.endswith("weight") and tensor.ndim == 1)
+    tensors |= {n: t for n, t in network.state_dict().items() if n.startswith("pixel_")}
+    path = tmp_path_factory.mktemp("segic") / "stand_in.safetensors"
+    config = {"backbone_heads": 4, "text_heads": 2, "image_size": 112}
+    save_file(tensors, path, metadata={"config": json.dumps(config)})
+    return path
+
+
+@pytest.fixture(scope="session")
+def dcsam_stand_in(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A checkpoint of DC-SAM as the released training writes it, and a SAM file, both small."""
+    folder = tmp_path_factory.mktemp("dcsam")
+    generator = PromptGenerator(GeneratorSizes(blocks=(1, 1, 1, 1)))
+    weights = seed_weights(generator, 1)
+    paths = {"weights": folder / "best_model.pt", "sam_weights": folder / "sam.pth"}
+    torch.save({f"module.{n}": t for n, t in weights.items()}, paths["weights"])
+    sizes = EncoderSizes(32, 2, 2, (1,), window=5, image_size=128)
+    torch.save(seed_weights(Sam(sizes), 2), paths["sam_weights"])
+    return paths

@@ -16,11 +16,7 @@ from icl_core.results.label_map import LabelMap
 from icl_core.testing import check_plugin
 from icl_core.testing.check_plugin import PASSED
 from icl_segmentation.confidence import expected_iou
-from icl_segmentation.dcsam.generator import PromptGenerator
 from icl_segmentation.dcsam.preprocess import mask_to_tensor, to_tensor
-from icl_segmentation.dcsam.sizes import GeneratorSizes
-from icl_segmentation.sam.build import Sam
-from icl_segmentation.sam.image_encoder import EncoderSizes
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "vision"
 BATCH_LIMIT = 1e-5
@@ -28,35 +24,9 @@ BATCH_LIMIT = 1e-5
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-def seed_weights(module: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
-    """Stand-in weights that keep activations of every layer alive."""
-    rng = torch.Generator().manual_seed(seed)
-    state = module.state_dict()
-    for name, tensor in state.items():
-        if not tensor.is_floating_point():
-            continue
-        noise = torch.randn(tensor.shape, generator=rng)
-        if name.endswith("running_var"):
-            noise = 1 + 0.1 * noise.abs()
-        elif tensor.ndim <= 1:
-            noise = 0.1 * noise + float(name.endswith("weight"))
-        else:
-            noise = noise / tensor[0].numel() ** 0.5 if tensor.shape[0] > 1 else 0.5 * noise
-        tensor.copy_(noise)
-    return state
-
-
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A checkpoint as the released training writes it, and a SAM file, both small."""
-    folder = tmp_path_factory.mktemp("dcsam")
-    generator = PromptGenerator(GeneratorSizes(blocks=(1, 1, 1, 1)))
-    weights = seed_weights(generator, 1)
-    paths = {"weights": folder / "best_model.pt", "sam_weights": folder / "sam.pth"}
-    torch.save({f"module.{n}": t for n, t in weights.items()}, paths["weights"])
-    sizes = EncoderSizes(32, 2, 2, (1,), window=5, image_size=128)
-    torch.save(seed_weights(Sam(sizes), 2), paths["sam_weights"])
-    return paths
+def files(dcsam_stand_in: dict[str, Path]) -> dict[str, Path]:
+    return dcsam_stand_in
 
 
 @pytest.fixture(scope="module")

@@ -9,35 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
 import icl_core as icl
 from icl_core.results.label_map import LabelMap
 from icl_core.testing import check_plugin
-from icl_segmentation.segic.network import SegicConfig, SegicNetwork
-
-SIDE = 112
-HEADS = {"backbone_heads": 4, "text_heads": 2}
-VISION = {"width": 32, "depth": 1, "heads": 4, "hidden": 64, "grid": 5}
-TEXT = {"width": 16, "depth": 1, "heads": 2, "hidden": 32}
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stand-in network in one file, its sizes in the metadata."""
-    network = SegicNetwork(SegicConfig(vision=VISION, text=TEXT, side=SIDE))
-    generator = torch.Generator().manual_seed(4)
-    tensors = {}
-    for name, tensor in network.state_dict().items():
-        noise = torch.randn(tensor.shape, generator=generator)
-        scale = 0.1 if tensor.ndim < 2 else tensor[0].numel() ** -0.5
-        tensors[name] = noise * scale + (name.endswith("weight") and tensor.ndim == 1)
-    tensors |= {n: t for n, t in network.state_dict().items() if n.startswith("pixel_")}
-    path = tmp_path_factory.mktemp("segic") / "stand_in.safetensors"
-    config = {**HEADS, "image_size": SIDE}
-    save_file(tensors, path, metadata={"config": json.dumps(config)})
-    return path
+def weights(segic_stand_in: Path) -> Path:
+    return segic_stand_in
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,12 @@ from icl_segmentation.metrics import (
     ClassSums,
     boundary,
     boundary_f,
+    boundary_iou,
     class_mean_iou,
     dilate,
     intersection_union,
+    mean_boundary_iou,
+    outline,
     region_and_boundary,
     region_similarity,
 )
@@ -76,12 +79,37 @@ def test_a_boundary_is_one_sided_and_a_disk_is_round() -> None:
     assert dilate(mask, 50).all()
 
 
+@pytest.mark.parametrize("width", [1, 2, 9])
+def test_an_outline_is_what_lies_near_the_edge_of_the_mask(width: int) -> None:
+    mask = np.random.default_rng(3).random((11, 14)) < 0.9
+    padded = np.pad(mask, width)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (2 * width + 1, 2 * width + 1))
+    np.testing.assert_array_equal(outline(mask, width), mask & ~views.all(axis=(2, 3)))
+
+
+def test_boundary_iou_looks_at_outlines_alone() -> None:
+    mask = np.zeros((60, 80), bool)
+    mask[10:50, 10:70] = True
+    hollow = mask.copy()
+    hollow[20:40, 20:60] = False  # the outline is 2 pixels wide: 2 % of a diagonal of 100
+    ring = 40 * 60 - 36 * 56
+    inner = 24 * 44 - 20 * 40
+    assert boundary_iou(mask, mask) == 1 and boundary_iou(mask, ~mask) == 0
+    assert boundary_iou(hollow, mask) == pytest.approx(ring / (ring + inner))
+    rows = [({"boundary_iou": value}, {}) for value in (0.25, 0.75)]
+    assert mean_boundary_iou.aggregate(rows) == {"boundary_iou": 50}
+    left = np.zeros_like(mask)
+    left[15:45, 15:65] = True
+    assert mean_boundary_iou(hollow, mask, {"ignore": left})["boundary_iou"] == 1
+
+
 def test_empty_masks_have_defined_scores() -> None:
     empty, full = np.zeros((8, 8), bool), np.zeros((8, 8), bool)
     full[2:5, 2:5] = True
     assert region_similarity(empty, empty) == boundary_f(empty, empty) == 1
     assert region_similarity(empty, full) == boundary_f(empty, full) == boundary_f(full, empty) == 0
-    assert class_mean_iou(empty, empty)["iou"] == 1
+    assert class_mean_iou(empty, empty)["iou"] == boundary_iou(empty, empty) == 1
+    assert boundary_iou(empty, full) == 0
 
 
 def test_classes_that_do_not_occur_count_only_when_named() -> None:

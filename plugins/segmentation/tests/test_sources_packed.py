@@ -47,7 +47,7 @@ def same(left: Episode, right: Episode) -> bool:
 def test_every_source_can_be_imported() -> None:
     for name in SOURCES:
         assert callable(catalogue.resolve("icl_episode_sources", name)), name
-    for name in ("class-mean-iou", "j-and-f"):
+    for name in ("class-mean-iou", "boundary-iou", "j-and-f"):
         assert callable(catalogue.resolve("icl_metrics", name))
 
 

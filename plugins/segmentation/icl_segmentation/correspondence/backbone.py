@@ -20,6 +20,9 @@ from icl_segmentation.segic.backbone import TimmBackbone
 OFFLINE = "colour-texture"
 """Name of the descriptor that needs no weights."""
 
+DEFAULT_SIDE = 256
+"""Side of the square of the descriptor."""
+
 PATCHES = 64
 """Patches a side for backbones that take any size (rotary positions): 1024 pixels at stride 16."""
 
@@ -126,7 +129,7 @@ def build_features(
     if name == OFFLINE:
         if weights is not None:
             raise InputError(f"backbone_weights is given, but {OFFLINE} has no weights")
-        side = 256 if image_size is None else _side(image_size, 4)
+        side = DEFAULT_SIDE if image_size is None else _side(image_size, 4)
         return Features(ColourTexture(), side).eval()
     vision = TimmBackbone(name)
     _load(vision, name, weights)

@@ -20,5 +20,6 @@ CARD = LearnerCard(
         "edges": "False enlarges the answer without the guidance of the picture's edges",
         "sam_weights": "file of SAM 1, which then refines the masks",
         "sam_type": "'vit_b', 'vit_l' or 'vit_h': refine with the released file of that size",
+        "calibration": "curve to true IoU, or its JSON file; default: ours, where it applies",
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,13 @@ from icl_core.coerce import coerce_query
 from icl_core.runtime import batches, resolve_device, resolve_dtype
 from icl_core.vision.objects import sort_context
 from icl_core.vision.palette_contexts import PaletteContexts
-from icl_segmentation.correspondence.backbone import OFFLINE, build_features, square_of
+from icl_segmentation.confidence import Calibration
+from icl_segmentation.correspondence.backbone import (
+    DEFAULT_SIDE,
+    OFFLINE,
+    build_features,
+    square_of,
+)
 from icl_segmentation.correspondence.enlarge import enlarge
 from icl_segmentation.correspondence.evidence import (
     grid_places,
@@ -37,6 +44,8 @@ from icl_segmentation.correspondence.prepared import Comparison, Prepared, prepa
 from icl_segmentation.correspondence.regions import vote
 
 BATCH = 4
+CURVE = Path(__file__).with_name("colour-texture.json")
+"""Expected IoU to true IoU of the default backbone, and how it was fitted."""
 _SWITCHES = ("debias", "location_prior", "regions", "edges")
 
 
@@ -71,8 +80,11 @@ class CorrespondenceLearner(PaletteContexts):
     several shots of each, and negative examples (`meta["negative"]`), whose masked pixels are
     background. In a video the place of an object in one frame is weak evidence for the next.
 
-    `score` is the expected IoU under the learner's own probabilities. `behaviour` has no effect:
-    there is no released code.
+    `meta["expected_iou"]` is the IoU that is expected under the learner's own probabilities. With
+    the default backbone and settings `score` is that number on a curve fitted to true IoUs of
+    known masks (`colour-texture.json` beside this module tells how); with others, for which
+    `calibration=` takes a curve, it is the number itself, and `meta["calibrated"]` is False.
+    `behaviour` has no effect: there is no released code.
 
     Options of `icl.load`: see `CARD.options`.
     """
@@ -83,6 +95,7 @@ class CorrespondenceLearner(PaletteContexts):
         image_size = options.pop("image_size", None)
         sam_weights = options.pop("sam_weights", None)
         sam_type = options.pop("sam_type", None)
+        calibration = options.pop("calibration", None)
         switches = {key: options.pop(key, None) for key in _SWITCHES}
         super().__init__(card, load, **options)
         for key, value in switches.items():
@@ -108,6 +121,10 @@ class CorrespondenceLearner(PaletteContexts):
                 basis = position_basis(features, self._side, self._device)
         self._compare = Comparison(learned, basis)
         self._sam = self._read_sam(sam_weights, sam_type)
+        settings = (self._located, self._regions, self._edges, self._side == DEFAULT_SIDE)
+        if calibration is None and not learned and self._sam is None and all(settings):
+            calibration = CURVE
+        self._curve = Calibration.read(calibration)
 
     def _read_sam(self, weights: Any, sam_type: Any) -> Any:
         if weights is None and sam_type is None:
@@ -221,4 +238,4 @@ class CorrespondenceLearner(PaletteContexts):
                 full = refine(self._sam, embedding, full)
             maps.append(full)
             scores.append(expected)
-        return prepared.answer(np.stack(maps), scores)
+        return prepared.answer(np.stack(maps), scores, self._curve)

@@ -13,6 +13,7 @@ from torch.nn import functional
 from icl_core import Segmentation
 from icl_core.results.label_map import resolve
 from icl_core.vision.objects import Shot, Shown
+from icl_segmentation.confidence import Calibration
 from icl_segmentation.correspondence.backbone import cells_of
 from icl_segmentation.correspondence.evidence import (
     Prototypes,
@@ -55,21 +56,25 @@ class Prepared:
     shown: Shown
     objects: tuple[PreparedObject, ...]
 
-    @property
-    def ids(self) -> list[int]:
-        """The ids of the objects: their own where they are numbers, else 1, 2, 3."""
-        keys = [one.key for one in self.shown.objects]
-        numbers = [key for key in keys if isinstance(key, int) and not isinstance(key, bool)]
-        proper = len(numbers) == len(keys) and all(0 < n < 2**31 for n in numbers)
-        return numbers if proper else list(range(1, len(keys) + 1))
+    def answer(
+        self, logits: np.ndarray, expected: Sequence[float], curve: Calibration | None
+    ) -> Segmentation:
+        """Name the masks: a `Segmentation` of the only object, or a `LabelMap`.
 
-    def answer(self, logits: np.ndarray, scores: Sequence[float]) -> Segmentation:
-        """Return a `Segmentation` of the only object, or a `LabelMap`; logits are [N, H, W]."""
+        Args:
+            logits: float32 [N, H, W] of the N objects.
+            expected: the IoU of each that is expected under its own probabilities.
+            curve: turns these into scores; None = they are the scores.
+        """
+        known = list(expected)
+        scores = known if curve is None else [curve(one) for one in known]
         if len(self.objects) == 1:
-            return Segmentation(logits[0] > 0, logits[0], scores[0])
-        named = zip(self.shown.objects, self.ids, strict=True)
-        names = [one.name or str(n if one.key is None else one.key) for one, n in named]
-        return resolve(logits, self.ids, names, scores)
+            answer = Segmentation(logits[0] > 0, logits[0], scores[0])
+        else:
+            answer = resolve(logits, self.shown.ids, self.shown.names, scores)
+        answer.meta["expected_iou"] = known[0] if len(known) == 1 else known
+        answer.meta["calibrated"] = curve is not None
+        return answer
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ CARD = LearnerCard(
         "paper_negative_branch": "True for weights trained as in the paper; default: by the file",
         "batch_leak": "True mixes up labels in batches of episodes as the released code does",
         "batch_size": "pictures encoded in one pass; default 1 on a CPU, 8 elsewhere",
-        "calibration": "curve from expected IoU to true IoU; default: the one beside the weights",
+        "calibration": "curve to true IoU, or its JSON file; default: the one beside the weights",
     },
     preprocessing={
         "image_size": 512,

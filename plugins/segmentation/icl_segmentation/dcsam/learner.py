@@ -91,7 +91,7 @@ class DcSamLearner(PaletteContexts):
             raise InputError("dcsam runs in float32 or bfloat16, not in float16")
         self.batch_size = asked.batch_size or (1 if self.device.type == "cpu" else 8)
         file = read_dcsam(load.weights.path, asked.backbone_weights, asked.paper_negative_branch)
-        self.calibration = asked.curve or file.calibration
+        self.calibration = asked.curve(file.calibration)
         self.generator = file.generator.to(self.device)
         self.sam = self._build_sam(file, dtype)
         self.pipeline = DcSam(self.generator, self.sam, self.batch_size)

@@ -23,7 +23,7 @@ class Options:
     paper_negative_branch: bool | None = None
     batch_leak: bool | None = None
     batch_size: int | None = None
-    calibration: Calibration | Mapping[str, Any] | None = None
+    calibration: Calibration | Mapping[str, Any] | str | Path | bool | None = None
 
     def __post_init__(self) -> None:
         if self.shots not in SHOTS:
@@ -35,10 +35,6 @@ class Options:
         if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
             raise InputError(f"batch_size is {size!r}, expected a whole number from 1")
 
-    @property
-    def curve(self) -> Calibration | None:
-        """The calibration that was asked for."""
-        asked = self.calibration
-        if asked is None or isinstance(asked, Calibration):
-            return asked
-        return Calibration.from_plain(asked)
+    def curve(self, stored: Calibration | None) -> Calibration | None:
+        """Return the calibration that was asked for, else the one beside the weights."""
+        return stored if self.calibration is None else Calibration.read(self.calibration)

@@ -52,7 +52,8 @@ class Prepared:
         logits = np.stack([at_size(canvas, size) for canvas in canvases])
         expected = expected_iou(canvases).tolist()
         scores = expected if self.calibration is None else [*map(self.calibration, expected)]
-        meta = {**self.meta, "shots": shots, "expected_iou": expected}
+        known = {"expected_iou": expected, "calibrated": self.calibration is not None}
+        meta = {**self.meta, "shots": shots, **known}
         if len(logits) == 1:
             meta = {**meta, "shots": shots[0], "expected_iou": expected[0]}
             return Segmentation(logits[0] > 0, logits[0], scores[0], canvases[0].numpy(), meta)

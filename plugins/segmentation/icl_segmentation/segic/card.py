@@ -58,7 +58,7 @@ CARD = LearnerCard(
         "image_size": "side of the square that pictures are brought to; default 896",
         "batch_size": "pictures encoded in one pass; default 4",
         "shots": "several examples of one object: 'tokens', 'pool' or 'logits'",
-        "calibration": "curve from expected IoU to true IoU; default: the one beside the weights",
+        "calibration": "curve to true IoU, or its JSON file; default: the one beside the weights",
         "instances": "True prompts for instances instead of the class name",
     },
     preprocessing={

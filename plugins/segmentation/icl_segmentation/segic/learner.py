@@ -86,11 +86,9 @@ class SegicLearner(PaletteContexts):
         if load.weights is None:
             raise InputError("segic needs weights", hint="weights='official'")
         network, stored = read_network(load.weights.path, wanted)
-        curve = stored.get("calibration") if calibration is None else calibration
-        if isinstance(curve, Calibration):
-            self._calibration: Calibration | None = curve
-        else:
-            self._calibration = Calibration.from_plain(curve) if curve else None
+        if calibration is None and (beside := stored.get("calibration")):
+            calibration = Calibration.from_plain(beside)
+        self._calibration = Calibration.read(calibration)
         self._device = resolve_device(load.device)
         dtype = resolve_dtype(load.dtype, self._device, bfloat16_ok=False)
         if dtype == torch.float16:

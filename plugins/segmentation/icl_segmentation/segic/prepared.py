@@ -103,6 +103,7 @@ class Prepared:
             ids, names = self._called(objects)
             answer = labelled(most.cpu().numpy(), best.cpu().numpy(), ids, names, scores)
         answer.meta["expected_iou"] = expected[0] if single else expected
+        answer.meta["calibrated"] = curve is not None
         return answer
 
     def given(self, known: Mapping[int, np.ndarray], official: bool) -> Segmentation:

@@ -46,7 +46,7 @@ def frame_of(height: int, width: int, side: int) -> Frame:
         raise InputError(
             f"the image is {height}x{width} pixels (height x width), too long and thin for a "
             f"square of {side}",
-            hint="crop it",
+            hint="crop it, or predict it in tiles",
         )
     return Frame(*inside, (height, width))
 

@@ -1,0 +1,8 @@
+"""What this plugin brings, as plain data."""
+
+from __future__ import annotations
+
+from icl_linking.encoder.card import CARD as ENCODER
+from icl_linking.lcl.card import CARD as LCL
+
+CARDS = (ENCODER, LCL)

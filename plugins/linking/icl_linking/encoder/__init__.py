@@ -1,0 +1,1 @@
+"""The learner `encoder`: a frozen image encoder and a few-shot head."""

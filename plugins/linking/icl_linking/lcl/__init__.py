@@ -1,0 +1,1 @@
+"""The learner `lcl`: multimodal language models that are shown pictures with names."""

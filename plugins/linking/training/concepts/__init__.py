@@ -1,0 +1,1 @@
+"""What the bundled encoder is trained on, and how."""

@@ -1,0 +1,1 @@
+"""The network of Painter and SegGPT, and what loads and runs it."""

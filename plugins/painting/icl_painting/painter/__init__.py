@@ -1,0 +1,1 @@
+"""Painter: the pair of pictures, the tasks, the answers."""

@@ -1,0 +1,1 @@
+"""SegGPT: masks by example, in pictures and videos."""

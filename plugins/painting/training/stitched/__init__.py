@@ -1,0 +1,1 @@
+"""Training of Painter and SegGPT: masked image modelling on stitched pairs of pictures."""
