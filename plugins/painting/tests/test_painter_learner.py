@@ -12,6 +12,7 @@ from painter_cases import FIRST, QUERY, SECOND, SIZE, ask, load, write_weights
 
 import icl_core as icl
 from icl_core.testing import check_plugin
+from icl_painting.network.checkpoint import save_network
 from icl_painting.tiling import telling_tile
 
 
@@ -35,6 +36,15 @@ def test_a_picture_comes_back_at_the_querys_size_with_its_canvas(weights: Path) 
     assert larger.canvas.shape == (3, 48, 48)
     without = load(weights).prepare([(FIRST, SECOND)]).predict(QUERY, canvas=False)
     assert without.canvas is None and np.array_equal(without.image, answer.image)
+
+
+def test_weights_that_name_their_tasks_refuse_the_others(weights: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.safetensors"
+    save_network(load(weights).network, small, notes={"tasks": ["denoise"]})
+    assert type(ask(small, SECOND)) is type(ask(small, SECOND, task="denoise")) is icl.Picture
+    with pytest.raises(icl.InputError, match="know pairs of pictures and denoise, and not") as said:
+        load(small, task="depth")
+    assert said.value.hint == "weights='official' knows all tasks"
 
 
 def test_both_behaviours_have_one_canvas_and_round_differently(weights: Path) -> None:

@@ -1,6 +1,6 @@
 """Turn the checkpoint of a run into one safetensors file, as it is shipped.
 
-    python export.py --run RUN --out painter-small.safetensors
+    python export.py --run RUN --out painter-small.safetensors --task denoise
     python export.py --run RUN --out painter-small.safetensors --float32
 
 Tensors have the official names; the metadata hold what their shapes do not show, and how long the
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from stitched.run import WEIGHTS
@@ -21,7 +22,14 @@ from icl_core.weights import read_checkpoint
 from icl_painting.network.checkpoint import read_network, save_network
 
 
-def export(run: Path, out: Path, *, half: bool = True, licence: str = "Apache-2.0") -> None:
+def export(
+    run: Path,
+    out: Path,
+    *,
+    half: bool = True,
+    licence: str = "Apache-2.0",
+    tasks: Sequence[str] | None = None,
+) -> None:
     """Write the shipped file.
 
     Args:
@@ -29,6 +37,8 @@ def export(run: Path, out: Path, *, half: bool = True, licence: str = "Apache-2.
         out: the new file, in .safetensors.
         half: write half floats.
         licence: for the metadata.
+        tasks: the named tasks of `painter` that the network learned, beside any pair of pictures;
+            the others are then refused. None = does not say.
 
     Raises:
         InputError: there is no checkpoint, the name is another one, or a weight is too large for
@@ -42,7 +52,10 @@ def export(run: Path, out: Path, *, half: bool = True, licence: str = "Apache-2.
         raise InputError(f"{run} holds no checkpoint, expected {WEIGHTS}")
     learner = "seggpt" if "type_token_cls" in read_checkpoint(path).tensors else "painter"
     network = read_network(path, learner)
-    save_network(network, out, half=half, notes={**network.notes, "licence": licence})
+    notes = {**network.notes, "licence": licence}
+    if tasks is not None:
+        notes["tasks"] = list(tasks)
+    save_network(network, out, half=half, notes=notes)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,9 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--float32", action="store_true", help="no half floats")
     parser.add_argument("--licence", default="Apache-2.0", help="of the weights")
+    parser.add_argument("--task", action="append", help="named task it learned; once for each")
     options = parser.parse_args(arguments)
     try:
-        export(options.run, options.out, half=not options.float32, licence=options.licence)
+        export(
+            options.run,
+            options.out,
+            half=not options.float32,
+            licence=options.licence,
+            tasks=options.task,
+        )
     except IclError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

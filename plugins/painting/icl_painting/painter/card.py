@@ -46,8 +46,8 @@ CARD = LearnerCard(
         WeightCard(
             name="bundled",
             file="painter-small.safetensors",
-            size=1_812_038,
-            sha256="9a3e3429b2336d73de441648f4f6207e43e95d364fb3a9f53d35de545bec9052",
+            size=1_812_062,
+            sha256="ea971024b16c6195c1809093810f8a1d13afae1b1d84c727bd64c64d45f03ddb",
             package="icl_painting",
             licence="Apache-2.0",
             source="trained by us on drawn pictures alone (plugins/painting/training)",

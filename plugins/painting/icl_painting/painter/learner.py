@@ -67,6 +67,9 @@ class PainterLearner(Learner):
         if load.weights is None:
             raise InputError("painter needs weights", hint="weights='official'")
         network = read_network(load.weights.path, card.name)
+        known = network.notes.get("tasks")
+        if self._options.task is not None and isinstance(known, list):
+            _check_task(self._options.task, known)
         self._side = self._options.side(network.config.side, network.config.patch)
         self._device = resolve_device(load.device)
         dtype = resolve_dtype(load.dtype, self._device, bfloat16_ok=False)
@@ -261,6 +264,16 @@ class PainterLearner(Learner):
 
         unit, count = paint_tiles(query, tile, overlap, paint, self._batch)
         return self._answerer.picture(torch.from_numpy(unit), tiles=count)
+
+
+def _check_task(task: str, known: Sequence[str]) -> None:
+    """Refuse a task that small weights never learned, whose answer would be no answer."""
+    if task not in known:
+        others = f" and {', '.join(known)}" if known else ""
+        raise InputError(
+            f"these weights know pairs of pictures{others}, and not the task {task!r}",
+            hint="weights='official' knows all tasks",
+        )
 
 
 def _without_canvas(answer: Any) -> Any:
