@@ -86,12 +86,8 @@ class LabelMap(Segmentation):
         return palette_picture(self.labels)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        arrays = {
-            "labels": self.labels,
-            "ids": np.asarray(self.ids, np.int32),
-            "mask": self.mask,
-            "logits": self.logits,
-        }
+        arrays = super()._arrays()
+        arrays |= {"labels": self.labels, "ids": np.asarray(self.ids, np.int32)}
         if self.object_logits is not None:
             arrays["object_logits"] = self.object_logits
         return arrays

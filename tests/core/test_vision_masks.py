@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -244,3 +246,13 @@ def test_a_label_map_is_one_coco_annotation_an_object() -> None:
     assert [one["score"] for one in found] == [0.5, 0.75]
     for one, layer in zip(found, logits, strict=False):
         assert np.array_equal(decode_rle(one["segmentation"]), layer > 0)
+
+
+def test_a_saved_label_map_keeps_every_array_and_the_canvas(tmp_path: Path) -> None:
+    logits = np.random.default_rng(1).normal(size=(2, 8, 10)).astype(np.float32)
+    found = resolve(logits, [4, 9], ["cat", "dog"], [0.8, 0.6])
+    painted = replace(found, canvas=np.zeros((2, 3, 4, 4), np.float32))
+    with np.load(painted.save(tmp_path / "map.npz"), allow_pickle=False) as file:
+        assert set(file.files) == {"mask", "logits", "canvas", "labels", "ids", "object_logits"}
+        assert np.array_equal(file["labels"], found.labels)
+    assert "canvas" not in np.load(found.save(tmp_path / "plain.npz"), allow_pickle=False).files
