@@ -20,7 +20,7 @@ def report(once: float, query: float, plain: float, judged: bool = True) -> Link
 
 
 def test_ratios_are_of_medians_and_judged_on_the_plain_way_alone() -> None:
-    found = {(r.way, r.of): r for r in report(1.0, 2.0, 4.0).ratios()}
+    found = {(r.wanted.above, r.wanted.quantity): r for r in report(1.0, 2.0, 4.0).ratios()}
     assert found[PLAIN, "wall clock"].value == 4 and found[PLAIN, "wall clock"].reached
     assert found[QUERY, "CPU time"].value == 2 and found[QUERY, "CPU time"].reached is None
     assert report(1.0, 2.0, 2.9).ratios()[2].reached is False

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from icl_bench.compare import painting, painting_gpu
-from icl_bench.compare.painting import PACKAGE, Way, ask, time_ways, ways
+from icl_bench.compare import gpu_rows, painting, painting_gpu
+from icl_bench.compare.painting import PACKAGE, ask, time_ways, ways
 from icl_bench.compare.painting_report import (
     HALF,
     OFFICIAL,
@@ -33,7 +33,8 @@ from icl_bench.compare.painting_shapes import (
     write_seggpt,
 )
 from icl_bench.compare.peers import Bench, find_official, serving
-from icl_bench.compare.segmentation_report import CPU_TIME, MEMORY, WALL
+from icl_bench.compare.ratios import CPU_TIME, MEMORY, WALL
+from icl_bench.compare.turns import Way
 from icl_core.errors import MissingExtraError, PluginError
 from icl_core.runtime.progress import Progress
 
@@ -133,7 +134,7 @@ def measurements() -> list[Painted]:
 
 def test_ratios_are_of_medians_and_targets_hold_for_the_published_size() -> None:
     report = PaintingReport({"threads": 1}, "published", {1: (2e9, 4e9)}, measurements())
-    found = {(r.prompts, r.above, r.below, r.quantity): r for r in report.ratios()}
+    found = {r.wanted[:4]: r for r in report.ratios()}
     assert found[1, OURS, PLAIN, CPU_TIME].value == pytest.approx(0.8)
     assert found[1, OURS, PLAIN, CPU_TIME].reached is False
     assert found[1, PREPARED, PLAIN, CPU_TIME].reached is True
@@ -178,7 +179,7 @@ def test_a_network_that_does_not_start_on_a_device_has_a_row_for_every_batch(
     def refuse(*_: object) -> None:
         raise PluginError("no such device")
 
-    monkeypatch.setattr(painting_gpu, "serving", refuse)
+    monkeypatch.setattr(gpu_rows, "serving", refuse)
     asked = Namespace(device="cuda", repeats=1)
     rows = painting_gpu.measure(Bench(tmp_path, None, threads=1), TINY, 1, "float32", asked, {})
     assert [(row.batch, row.seconds, row.failure) for row in rows] == [

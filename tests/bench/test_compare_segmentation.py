@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from icl_bench.compare import segmentation, segmentation_gpu
+from icl_bench.compare import gpu_rows, segmentation, segmentation_gpu
 from icl_bench.compare.peers import Bench, find_official, serving
+from icl_bench.compare.ratios import CPU_TIME, MEMORY
 from icl_bench.compare.segmentation_report import (
-    CPU_TIME,
     ENCODER,
     FEW,
     FEW_HALF,
-    MEMORY,
     OFFICIAL,
     ONCE,
     OURS,
@@ -45,7 +44,6 @@ from icl_bench.compare.segmentation_shapes import (
 from icl_bench.compare.segmentation_standin import pictures, seeded, write_learner
 from icl_bench.compare.segmentation_timing import (
     PACKAGE,
-    Way,
     ask,
     compared,
     encoder_ways,
@@ -53,6 +51,7 @@ from icl_bench.compare.segmentation_timing import (
     learner_ways,
     time_ways,
 )
+from icl_bench.compare.turns import Way
 from icl_core.errors import MissingExtraError, PluginError
 from icl_core.runtime.progress import Progress
 
@@ -251,7 +250,7 @@ def test_a_network_that_does_not_start_on_a_device_has_a_row_for_every_batch(
     def refuse(*_: object) -> None:
         raise PluginError("no such device")
 
-    monkeypatch.setattr(segmentation_gpu, "serving", refuse)
+    monkeypatch.setattr(gpu_rows, "serving", refuse)
     subject = segmentation_gpu.Subject("SAM", "dcsam", TINY, 1e9, ("network",))
     asked = Namespace(device="cuda", repeats=1)
     bench = Bench(tmp_path, None, threads=1)

@@ -60,6 +60,26 @@ def machine(threads: int) -> dict[str, Any]:
     }
 
 
+def add_peaks(parser: argparse.ArgumentParser) -> None:
+    """Options for the peaks of a device, which limits are computed from."""
+    add = parser.add_argument
+    add("--peak-tflops", type=float, metavar="N", help="peak of the device in bfloat16, TFLOP/s")
+    add("--peak-tflops-float32", type=float, metavar="N", help="the same in float32")
+
+
+def check_peaks(asked: argparse.Namespace) -> None:
+    """Refuse peaks that are no numbers above zero.
+
+    Raises:
+        InputError: one of them is.
+    """
+    for name in ("peak_tflops", "peak_tflops_float32"):
+        value = getattr(asked, name)
+        if value is not None and not 0 < value < float("inf"):
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} is {value:g}, expected a number above 0")
+
+
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder that is gone afterwards."""

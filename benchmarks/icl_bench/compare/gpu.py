@@ -13,7 +13,7 @@ import numpy as np
 from icl_bench.compare.command import temporary_folder
 from icl_bench.compare.forecasting_bench import ForecastingBench
 from icl_bench.compare.peers import serving
-from icl_bench.compare.report import table
+from icl_bench.compare.report import heading, table
 from icl_bench.compare.scenarios import (
     GPU_TARGET,
     OURS,
@@ -177,9 +177,8 @@ def to_text(environment: dict[str, Any], timed: Sequence[Timed]) -> str:
         )
         for t in timed
     ]
-    head = "; ".join(f"{name} {value}" for name, value in environment.items())
     floor = (
         "The floor: the operations of a call at the device's peak, and "
         f"{BLOCKS} layers x {CONTEXT // PATCH} steps that wait for one another."
     )
-    return "\n\n".join((head, table(HEADER, rows), floor))
+    return "\n\n".join((heading(environment), table(HEADER, rows), floor))

@@ -34,8 +34,9 @@ from icl_bench.compare.linking_standin import (
     write_model,
     write_pictures,
 )
-from icl_bench.compare.peers import Bench, serving
-from icl_core.errors import InputError, PluginError
+from icl_bench.compare.peers import Bench, Server, serving
+from icl_bench.compare.turns import largest_difference, take_turns
+from icl_core.errors import InputError
 from icl_core.registry import learner_card
 from icl_core.runtime.progress import Progress
 
@@ -103,28 +104,19 @@ def run(asked: argparse.Namespace) -> LinkingReport:
     return report
 
 
-def _time(server: Any, repeats: int, bar: Progress) -> list[Measured]:
-    """Time the ways in turn, so that a change of the machine's mood hits all alike."""
-    times: dict[str, list[tuple[float, float]]] = {way: [] for way in CALLS}
-    failures: dict[str, str] = {}
-    for _ in range(repeats):
-        for way, call in CALLS.items():
-            if way not in failures:
-                try:
-                    times[way].append(server.time(call))
-                except PluginError as error:
-                    failures[way] = error.message
-                bar.advance()
-    results = {way: server.result(CALLS[way]) for way in CALLS if way not in failures}
+def _time(server: Server, repeats: int, bar: Progress) -> list[Measured]:
+    """Time the ways in turn, and compare their scores."""
+    turns = take_turns({way: (server, call) for way, call in CALLS.items()}, repeats, bar)
+    once = next(one.result for one in turns if one.way == ONCE)
     return [
         Measured(
-            way,
-            tuple(wall for wall, _ in times[way]),
-            tuple(cpu for _, cpu in times[way]),
-            failure=failures.get(way),
-            **_compared(results.get(way), results.get(ONCE)),
+            one.way,
+            one.seconds,
+            one.cpu_seconds,
+            failure=one.failure,
+            **_compared(one.result, once),
         )
-        for way in CALLS
+        for one in turns
     ]
 
 
@@ -132,7 +124,7 @@ def _compared(found: np.ndarray | None, once: np.ndarray | None) -> dict[str, An
     if found is None or once is None:
         return {}
     same = (found.argmax(axis=1) == once.argmax(axis=1)).mean()
-    return {"difference": float(np.abs(found - once).max()), "same": float(same)}
+    return {"difference": largest_difference(found, once), "same": float(same)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
-from icl_bench.compare.report import number, table
+from icl_bench.compare.ratios import CPU_TIME, WALL, Ratio, Wanted, ratios, time_cells
+from icl_bench.compare.report import heading, number, table
 
 ONCE = "context read once"
 QUERY = "read for each query"
@@ -37,15 +37,15 @@ class Measured:
     difference: float | None = None
     same: float | None = None
     failure: str | None = None
+    extra_memory: ClassVar[int | None] = None  # all ways run in one process
 
 
-class Ratio(NamedTuple):
-    """How many times as long a way takes as reading once."""
-
-    way: str
-    of: str
-    value: float
-    reached: bool | None
+WANTED = [
+    Wanted("", QUERY, ONCE, WALL),
+    Wanted("", QUERY, ONCE, CPU_TIME),
+    Wanted("", PLAIN, ONCE, WALL, TARGET),
+    Wanted("", PLAIN, ONCE, CPU_TIME),
+]
 
 
 @dataclass
@@ -69,60 +69,42 @@ class LinkingReport:
 
     def ratios(self) -> list[Ratio]:
         """The ratios of times; the target is for the wall clock of the plain way."""
-        by_way = {one.way: one for one in self.measured}
-        found = []
-        for way in (QUERY, PLAIN):
-            for of in ("wall clock", "CPU time"):
-                above, below = (_median(by_way.get(name), of) for name in (way, ONCE))
-                if above is not None and below:
-                    value = above / below
-                    judged = self.judged and way == PLAIN and of == "wall clock"
-                    found.append(Ratio(way, of, value, value >= TARGET if judged else None))
-        return found
+        return ratios(WANTED, {("", one.way): one for one in self.measured}, self.judged)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "environment": self.environment,
             "measured": [vars(one) for one in self.measured],
-            "ratios": [one._asdict() for one in self.ratios()],
+            "ratios": [
+                {
+                    "way": one.wanted.above,
+                    "of": one.wanted.quantity,
+                    "value": one.value,
+                    "reached": one.reached,
+                }
+                for one in self.ratios()
+            ],
         }
 
     def to_text(self) -> str:
         """Markdown: the ways, and the ratios."""
-        parts = ["; ".join(f"{name} {value}" for name, value in self.environment.items())]
+        parts = [heading(self.environment)]
         parts.append(
             "Log-likelihood of each label for each query, with a random model of the kind LLaVA. "
             "Scores are compared with those of reading the context once."
         )
         parts.append(table(HEADER, [_row(one) for one in self.measured]))
-        rows = [
-            (f"{one.way} / {ONCE}", one.of, number(one.value, "x"), _verdict(one))
-            for one in self.ratios()
-        ]
+        rows = [one.cells for one in self.ratios()]
         if rows:
             parts.append(table(("ratio", "of", "is", "target"), rows))
         return "\n\n".join(parts)
 
 
-def _median(one: Measured | None, of: str) -> float | None:
-    if one is None:
-        return None
-    values = one.seconds if of == "wall clock" else one.cpu_seconds
-    return median(values) if values else None
-
-
-def _verdict(one: Ratio) -> str:
-    if one.reached is None:
-        return ""
-    return f"at least {TARGET:g}x, {'reached' if one.reached else 'missed'}"
-
-
 def _row(one: Measured) -> tuple[str, ...]:
     return (
         one.way,
-        one.failure or number(_median(one, "wall clock")),
-        number(_median(one, "CPU time")),
+        *time_cells(one),
         number(one.difference),
         "" if one.same is None else f"{one.same:.0%}",
     )

@@ -12,18 +12,19 @@ Exit codes: 0 done, 1 a peer failed, 2 wrong usage or the official package is mi
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from icl_bench.compare.command import (
+    add_peaks,
     answer,
     check_counts,
+    check_peaks,
     exit_code,
     machine,
     new_parser,
@@ -48,22 +49,15 @@ from icl_bench.compare.painting_shapes import (
     transformers_name,
     write_seggpt,
 )
-from icl_bench.compare.peers import Bench, Official, Request, Server, find_official, serving
-from icl_core.errors import InputError, PluginError
+from icl_bench.compare.peers import Bench, Official, Request, find_official
+from icl_bench.compare.turns import Way, largest_difference, time_in_turn
+from icl_core.errors import InputError
 from icl_core.registry import learner_card
 from icl_core.runtime.progress import Progress
 
 PACKAGE = Official("transformers", "transformers", "icl-painting[bench]")
 LOADERS = Path(__file__).with_name("painting_worker.py")
 PROMPTS = (1, 2)
-
-
-class Way(NamedTuple):
-    """A way of answering: its name, the process that knows it, and what that is asked for."""
-
-    name: str
-    request: Request
-    call: str
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -84,15 +78,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--bfloat16", action="store_true", help="ours in bfloat16 as well (slow on many machines)")
     add("--no-transformers", action="store_true", help="leave transformers out")
     add("--official-python", metavar="PATH", help="an interpreter that has transformers")
-    add("--peak-tflops", type=float, metavar="N", help="peak of the device in bfloat16, TFLOP/s")
-    add("--peak-tflops-float32", type=float, metavar="N", help="the same in float32")
+    add_peaks(parser)
     asked = parser.parse_args(arguments)
     check_counts(asked, ("threads", "repeats"))
-    for name in ("peak_tflops", "peak_tflops_float32"):
-        value = getattr(asked, name)
-        if value is not None and not 0 < value < float("inf"):
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} is {value:g}, expected a number above 0")
+    check_peaks(asked)
     for count in asked.prompts or ():
         if count < 1:
             raise InputError(f"--prompts is {count}, expected a number from 1")
@@ -156,71 +145,44 @@ def ways(
     ours = ask(bench, size, prompts, "whole")
     found = [
         Way(OURS, ours, "whole"),
-        Way(PREPARED, ours, "prepared"),
-        Way(PLAIN, ask(bench, size, prompts, "plain"), "plain"),
+        Way(PREPARED, ours, "prepared", OURS),
+        Way(PLAIN, ask(bench, size, prompts, "plain"), "plain", OURS),
     ]
     if transformers:
-        found.append(Way(OFFICIAL, ask(bench, size, prompts, "transformers"), "transformers"))
+        official = ask(bench, size, prompts, "transformers")
+        found.append(Way(OFFICIAL, official, "transformers", OURS))
     if half:
-        found.append(Way(HALF, ask(bench, size, prompts, "whole", dtype="bfloat16"), "whole"))
+        other = ask(bench, size, prompts, "whole", dtype="bfloat16")
+        found.append(Way(HALF, other, "whole", OURS))
     return found
 
 
 def time_ways(
     bench: Bench, prompts: int, found: Sequence[Way], repeats: int, bar: Progress
 ) -> tuple[list[Painted], dict[str, Any]]:
-    """Time ways in turn, in processes that stay, and hold their answers against the first way's.
+    """Time ways in turn, in processes that stay, and compare their answers.
 
     Returns:
         What each way took and gave, and the versions of what ran.
     """
-    walls: dict[str, list[float]] = {way.name: [] for way in found}
-    cpus: dict[str, list[float]] = {way.name: [] for way in found}
-    failures: dict[str, str] = {}
-    results: dict[str, np.ndarray] = {}
-    memory: dict[str, int | None] = {}
+    turns, said = time_in_turn(bench, found, repeats, bar)
     versions: dict[str, Any] = {}
-    started: dict[Path, Server | str] = {}
-    with contextlib.ExitStack() as stack:
-        for way in found:
-            if way.request.out not in started:
-                try:
-                    server = stack.enter_context(
-                        serving(bench, way.request, bench.folder / "cache")
-                    )
-                except PluginError as error:
-                    started[way.request.out] = error.message
-                else:
-                    started[way.request.out] = server
-                    package = PACKAGE.distribution if way.name == OFFICIAL else "icl-painting"
-                    versions |= {package: server.versions["code"]}
-                    versions |= {"torch": server.versions["torch"]}
-        for turn in range(repeats):
-            for way in found:
-                peer = started[way.request.out]
-                if isinstance(peer, str):
-                    failures[way.name] = peer
-                if isinstance(peer, str) or way.name in failures:
-                    continue
-                try:
-                    wall, cpu = peer.time(way.call)
-                    walls[way.name].append(wall)
-                    cpus[way.name].append(cpu)
-                    if turn == repeats - 1:
-                        results[way.name] = peer.result(way.call)
-                        memory[way.name] = peer.extra_memory()
-                except PluginError as error:
-                    failures[way.name] = error.message
-                bar.advance()
-    first = results.get(found[0].name)
-    measured = []
-    for way in found:
-        apart, own = None, results.get(way.name)
-        if own is not None and first is not None and way is not found[0]:
-            apart = float(np.abs(own - first).max())
-        times = tuple(walls[way.name]), tuple(cpus[way.name])
-        extra, failure = memory.get(way.name), failures.get(way.name)
-        measured.append(Painted(prompts, way.name, *times, extra, apart, failure))
+    for name, own in said.items():
+        package = PACKAGE.distribution if name == OFFICIAL else "icl-painting"
+        versions |= {package: own["code"], "torch": own["torch"]}
+    results = {one.way: one.result for one in turns}
+    measured = [
+        Painted(
+            prompts,
+            one.way,
+            one.seconds,
+            one.cpu_seconds,
+            one.extra_memory,
+            largest_difference(one.result, results.get(way.beside or "")),
+            one.failure,
+        )
+        for way, one in zip(found, turns, strict=True)
+    ]
     return measured, versions
 
 

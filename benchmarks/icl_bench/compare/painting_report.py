@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
-from icl_bench.compare.report import number, table
-from icl_bench.compare.segmentation_report import CPU_TIME, MEMORY, WALL
+from icl_bench.compare.ratios import (
+    CPU_TIME,
+    MEMORY,
+    WALL,
+    ByWay,
+    Ratio,
+    Wanted,
+    memory_cell,
+    ratios,
+    time_cells,
+)
+from icl_bench.compare.report import heading, number, table
 
 PREPARED, OURS, PLAIN, OFFICIAL = "ours, prompts prepared", "ours", "released way", "transformers"
 HALF = "ours, bfloat16"
@@ -41,44 +50,24 @@ class Painted:
     difference: float | None = None
     failure: str | None = None
 
-    def figure(self, quantity: str) -> float | None:
-        """The median time, or the memory."""
-        if quantity == MEMORY:
-            return None if self.extra_memory is None else float(self.extra_memory)
-        values = self.cpu_seconds if quantity == CPU_TIME else self.seconds
-        return median(values) if values else None
 
-
-class Ratio(NamedTuple):
-    """One way beside another.
-
-    Args:
-        prompts: how many answer together.
-        above: the way that is divided.
-        below: the way it is divided by.
-        quantity: what of them.
-        value: the ratio.
-        target: what it shall be at most; None where nothing was set or the size is small.
-    """
-
-    prompts: int
-    above: str
-    below: str
-    quantity: str
-    value: float
-    target: float | None
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the target is reached; None where there is none."""
-        return None if self.target is None else self.value <= self.target
-
-    @property
-    def verdict(self) -> str:
-        """The target in words."""
-        if self.target is None:
-            return ""
-        return f"at most {self.target:g}x, {'reached' if self.reached else 'missed'}"
+def wanted(prompts: Sequence[int]) -> list[Wanted]:
+    """The ratios for each number of prompts; targets are for the published size."""
+    found = []
+    for count in prompts:
+        target = TIME_TARGETS.get(count)
+        for way in (PREPARED, OURS):
+            found += [
+                Wanted(count, way, PLAIN, CPU_TIME, target, at_most=True),
+                Wanted(count, way, PLAIN, WALL),
+            ]
+        found += [
+            Wanted(count, OURS, PLAIN, MEMORY, MEMORY_TARGET, at_most=True),
+            Wanted(count, OURS, OFFICIAL, CPU_TIME),
+            Wanted(count, OURS, OFFICIAL, MEMORY),
+            Wanted(count, HALF, OURS, CPU_TIME),
+        ]
+    return found
 
 
 @dataclass
@@ -104,27 +93,9 @@ class PaintingReport:
 
     def ratios(self) -> list[Ratio]:
         """The ratios that the measurements give; targets count at the published size alone."""
-        found = {(m.prompts, m.way): m for m in self.measured}
-        ratios = []
-        for count in dict.fromkeys(m.prompts for m in self.measured):
-            wanted: list[tuple[str, str, str, float | None]] = [
-                (way, PLAIN, quantity, TIME_TARGETS.get(count) if quantity == CPU_TIME else None)
-                for way in (PREPARED, OURS)
-                for quantity in (CPU_TIME, WALL)
-            ]
-            wanted += [
-                (OURS, PLAIN, MEMORY, MEMORY_TARGET),
-                (OURS, OFFICIAL, CPU_TIME, None),
-                (OURS, OFFICIAL, MEMORY, None),
-                (HALF, OURS, CPU_TIME, None),
-            ]
-            for above, below, quantity, target in wanted:
-                pair = [found.get((count, way)) for way in (above, below)]
-                one, other = (None if m is None else m.figure(quantity) for m in pair)
-                if one is not None and other:
-                    judged = target if self.size == "published" else None
-                    ratios.append(Ratio(count, above, below, quantity, one / other, judged))
-        return ratios
+        found: ByWay = {(m.prompts, m.way): m for m in self.measured}
+        prompts = dict.fromkeys(m.prompts for m in self.measured)
+        return ratios(wanted(list(prompts)), found, self.size == "published")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -135,12 +106,23 @@ class PaintingReport:
                 for count, (ours, released) in self.operations.items()
             ],
             "measured": [vars(m) for m in self.measured],
-            "ratios": [{**r._asdict(), "reached": r.reached} for r in self.ratios()],
+            "ratios": [
+                {
+                    "prompts": r.wanted.part,
+                    "above": r.wanted.above,
+                    "below": r.wanted.below,
+                    "quantity": r.wanted.quantity,
+                    "value": r.value,
+                    "target": r.target,
+                    "reached": r.reached,
+                }
+                for r in self.ratios()
+            ],
         }
 
     def to_text(self) -> str:
         """Markdown: what was measured, and the ratios."""
-        parts = ["; ".join(f"{name} {value}" for name, value in self.environment.items())]
+        parts = [heading(self.environment)]
         parts.append(
             f"One query, {self.size} size, stand-in weights. 'ours' prepares the prompts and "
             "answers; the released way puts every prompt's canvas through the whole network. "
@@ -157,7 +139,7 @@ class PaintingReport:
                 for count, (ours, released) in self.operations.items()
             )
         )
-        rows = [_ratio_row(r) for r in self.ratios()]
+        rows = [(str(r.wanted.part), *r.cells) for r in self.ratios()]
         if rows:
             parts.append(table(("prompts", "ratio", "of", "is", "target"), rows))
         if self.size != "published":
@@ -166,17 +148,10 @@ class PaintingReport:
 
 
 def _row(found: Painted) -> Sequence[str]:
-    memory = found.figure(MEMORY)
     return (
         str(found.prompts),
         found.way,
-        found.failure or number(found.figure(WALL)),
-        number(found.figure(CPU_TIME)),
-        "" if memory is None else f"{memory / 1e6:.0f}",
+        *time_cells(found),
+        memory_cell(found),
         number(found.difference),
     )
-
-
-def _ratio_row(found: Ratio) -> Sequence[str]:
-    ratio = f"{found.above} / {found.below}"
-    return str(found.prompts), ratio, found.quantity, number(found.value, "x"), found.verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,7 @@ class Report:
 
     def to_text(self) -> str:
         """Markdown: a table a kind of time, and the differences."""
-        parts = ["; ".join(f"{name} {value}" for name, value in self.environment.items())]
+        parts = [heading(self.environment)]
         if self.processes:
             parts.append("Whole processes: start, import, load, one forecast, end.")
             parts.append(_comparison_table(self.scenarios, self.processes))
@@ -75,6 +75,11 @@ class Report:
             ]
             parts.append(table(("scenario", "patches a pass", "largest", "mean"), rows))
         return "\n\n".join(parts)
+
+
+def heading(environment: Mapping[str, Any]) -> str:
+    """What a comparison ran on, in a line."""
+    return "; ".join(f"{name} {value}" for name, value in environment.items())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

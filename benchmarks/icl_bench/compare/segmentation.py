@@ -15,8 +15,10 @@ import sys
 from collections.abc import Sequence
 
 from icl_bench.compare.command import (
+    add_peaks,
     answer,
     check_counts,
+    check_peaks,
     exit_code,
     machine,
     new_parser,
@@ -31,7 +33,6 @@ from icl_bench.compare.segmentation_timing import (
     learner_ways,
     time_ways,
 )
-from icl_core.errors import InputError
 from icl_core.registry import learner_card
 from icl_core.runtime.progress import Progress
 
@@ -56,15 +57,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--queries", type=int, default=10, help="queries of one context (default 10)")
     add("--no-bfloat16", action="store_true", help="leave bfloat16 out")
     add("--official-python", metavar="PATH", help="an interpreter that has segment-anything")
-    add("--peak-tflops", type=float, metavar="N", help="peak of the device in bfloat16, TFLOP/s")
-    add("--peak-tflops-float32", type=float, metavar="N", help="the same in float32")
+    add_peaks(parser)
     asked = parser.parse_args(arguments)
     check_counts(asked, ("threads", "repeats", "queries"))
-    for name in ("peak_tflops", "peak_tflops_float32"):
-        value = getattr(asked, name)
-        if value is not None and not 0 < value < float("inf"):
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} is {value:g}, expected a number above 0")
+    check_peaks(asked)
     return asked
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
-from icl_bench.compare.command import temporary_folder
-from icl_bench.compare.peers import Bench, serving
-from icl_bench.compare.report import number, table
+from icl_bench.compare.gpu_rows import (
+    BATCHES,
+    WARM_UP,
+    limit,
+    measure_each,
+    named_peaks,
+    rate,
+    rows_text,
+    time_batches,
+)
+from icl_bench.compare.peers import Bench
 from icl_bench.compare.segmentation_shapes import (
     SAM_B,
     SAM_H,
@@ -21,22 +28,13 @@ from icl_bench.compare.segmentation_shapes import (
     segic_operations,
 )
 from icl_bench.compare.segmentation_standin import write_learner
-from icl_bench.compare.segmentation_timing import HALF, ask, write_pictures
-from icl_core.errors import PluginError
+from icl_bench.compare.segmentation_timing import ask, write_pictures
 
-BATCHES = (1, 8, 32)
-DTYPES = ("float32", HALF)
-WARM_UP = 3
-HEADER = (
-    "network",
-    "through",
-    "number type",
-    "batch",
-    "s",
-    "images/s",
-    "limit, images/s",
-    "of the limit",
-    "TFLOP/s",
+LIMIT = (
+    "The limit: the operations of the image encoder at the peak that --peak-tflops and "
+    "--peak-tflops-float32 name, everything else free. An interface call also reads pictures, "
+    "decodes masks and brings them to the pictures' size. float32 is without TF32 in matrix "
+    "products."
 )
 
 
@@ -72,13 +70,18 @@ class Row:
     failure: str | None = None
 
     @property
+    def operations(self) -> float:
+        """Floating-point operations of the image encoder for one picture."""
+        return self.subject.operations
+
+    @property
     def images(self) -> float | None:
         """Pictures a second."""
-        return self.batch / self.seconds if self.seconds else None
+        return rate(self)
 
     def limit(self, peak: float | None) -> float | None:
         """Pictures a second if the encoder ran at `peak` TFLOP/s and all else were free."""
-        return peak and peak * 1e12 / self.subject.operations
+        return limit(self, peak)
 
 
 def subjects(size: str) -> tuple[Subject, ...]:
@@ -100,16 +103,10 @@ def subjects(size: str) -> tuple[Subject, ...]:
 
 def run_gpu(asked: argparse.Namespace) -> tuple[dict[str, Any], str, bool]:
     """Measure; returns plain data, Markdown, and whether something failed."""
-    peaks = {HALF: asked.peak_tflops, "float32": asked.peak_tflops_float32}
-    environment: dict[str, Any] = {"size": asked.size}
-    rows: list[Row] = []
-    with temporary_folder() as folder:
-        bench = Bench(folder, official=None, threads=asked.threads)
-        for subject in subjects(asked.size):
-            for dtype in DTYPES:
-                rows += measure(bench, subject, dtype, asked, environment)
+    peak = named_peaks(asked)
+    environment, rows = measure_each(asked, subjects(asked.size), measure)
     failed = any(row.failure for row in rows)
-    return to_dict(environment, rows, peaks), to_text(environment, rows, peaks), failed
+    return to_dict(environment, rows, peak), to_text(environment, rows, peak), failed
 
 
 def measure(
@@ -128,19 +125,12 @@ def measure(
         task["pictures"] = str(write_pictures(bench.folder, max(BATCHES), subject.size.picture))
     request = ask(bench, weights, task, dtype, asked.device)
     asks = [(call, batch) for call in subject.calls for batch in BATCHES]
-    rows: list[Row] = []
-    try:
-        with serving(bench, request, bench.folder / "cache") as server:
-            environment |= server.versions
-            for call, batch in asks:
-                try:
-                    times = [server.time(f"{call} {batch}")[0] for _ in range(asked.repeats)]
-                    rows.append(Row(subject, call, dtype, batch, median(times)))
-                except PluginError as error:  # such as a batch that is too large
-                    rows.append(Row(subject, call, dtype, batch, None, error.message))
-    except PluginError as error:
-        rows = [Row(subject, call, dtype, n, None, error.message) for call, n in asks]
-    return rows
+    calls = [f"{call} {batch}" for call, batch in asks]
+    found = time_batches(bench, request, calls, asked.repeats, environment)
+    return [
+        Row(subject, call, dtype, batch, *timed)
+        for (call, batch), timed in zip(asks, found, strict=True)
+    ]
 
 
 def to_dict(
@@ -155,7 +145,7 @@ def to_dict(
             "batch": row.batch,
             "seconds": row.seconds,
             "images_per_second": row.images,
-            "operations": row.subject.operations,
+            "operations": row.operations,
             "peak_tflops": peaks[row.dtype],
             "limit_images_per_second": row.limit(peaks[row.dtype]),
             "failure": row.failure,
@@ -169,29 +159,6 @@ def to_text(
     environment: dict[str, Any], rows: Sequence[Row], peaks: dict[str, float | None]
 ) -> str:
     """A Markdown table with the limits beside the times."""
-    lines = []
-    for row in rows:
-        limit, images = row.limit(peaks[row.dtype]), row.images
-        share = images / limit if limit and images else None
-        rate = images * row.subject.operations / 1e12 if images else None
-        lines.append(
-            (
-                row.subject.name,
-                "interface" if row.call == "call" else "encoder alone",
-                row.dtype,
-                str(row.batch),
-                row.failure or number(row.seconds),
-                number(images),
-                number(limit),
-                "" if share is None else f"{share:.0%}",
-                number(rate),
-            )
-        )
-    head = "; ".join(f"{name} {value}" for name, value in environment.items())
-    limit_text = (
-        "The limit: the operations of the image encoder at the peak that --peak-tflops and "
-        "--peak-tflops-float32 name, everything else free. An interface call also reads pictures, "
-        "decodes masks and brings them to the pictures' size. float32 is without TF32 in matrix "
-        "products."
-    )
-    return "\n\n".join((head, table(HEADER, lines), limit_text))
+    through = {"call": "interface", "network": "encoder alone"}
+    lines = [((row.subject.name, through[row.call]), row) for row in rows]
+    return rows_text(environment, ("network", "through"), "images", lines, peaks, LIMIT)

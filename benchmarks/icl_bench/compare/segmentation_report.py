@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import mean, median
-from typing import Any, NamedTuple
+from statistics import mean
+from typing import Any
 
-from icl_bench.compare.report import number, table
+from icl_bench.compare.ratios import (
+    CPU_TIME,
+    MEMORY,
+    WALL,
+    ByWay,
+    Ratio,
+    Wanted,
+    memory_cell,
+    ratios,
+    time_cells,
+)
+from icl_bench.compare.report import heading, number, table
 
 ENCODER = "encoder"
 OURS, OFFICIAL, OURS_HALF = "ours", "segment-anything", "ours, bfloat16"
@@ -29,7 +40,6 @@ LEARNER_HEADER = (
     "mask covers",
     "largest difference",
 )
-CPU_TIME, WALL, MEMORY = "CPU time", "wall clock", "extra memory"
 
 
 @dataclass(frozen=True)
@@ -58,24 +68,6 @@ class Measured:
     share: float | None = None
     failure: str | None = None
 
-    def figure(self, quantity: str) -> float | None:
-        """The median time, or the memory."""
-        if quantity == MEMORY:
-            return None if self.extra_memory is None else float(self.extra_memory)
-        values = self.cpu_seconds if quantity == CPU_TIME else self.seconds
-        return median(values) if values else None
-
-
-class Wanted(NamedTuple):
-    """A ratio to look at: `above` to `below`, and what it shall be if that was set."""
-
-    part: str
-    above: str
-    below: str
-    quantity: str
-    target: float | None = None
-    at_most: bool = False
-
 
 def wanted(learners: Sequence[str]) -> list[Wanted]:
     """The ratios of the encoder and of learners; targets are for the published sizes."""
@@ -96,32 +88,6 @@ def wanted(learners: Sequence[str]) -> list[Wanted]:
             Wanted(learner, FEW, FEW_HALF, WALL),
         ]
     return found
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio that was asked for, and its value."""
-
-    wanted: Wanted
-    value: float
-    judged: bool
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the target is reached; None where there is none."""
-        if not self.judged or self.wanted.target is None:
-            return None
-        if self.wanted.at_most:
-            return self.value <= self.wanted.target
-        return self.value >= self.wanted.target
-
-    @property
-    def verdict(self) -> str:
-        """The target in words."""
-        if self.reached is None:
-            return ""
-        limit = "at most" if self.wanted.at_most else "at least"
-        return f"{limit} {self.wanted.target:g}x, {'reached' if self.reached else 'missed'}"
 
 
 @dataclass
@@ -147,15 +113,9 @@ class SegmentationReport:
 
     def ratios(self) -> list[Ratio]:
         """The ratios that the measurements give; targets count at the published sizes alone."""
-        by_way = {(m.part, m.way): m for m in self.measured}
+        found: ByWay = {(m.part, m.way): m for m in self.measured}
         learners = dict.fromkeys(m.part for m in self.measured if m.part != ENCODER)
-        found = []
-        for one in wanted(list(learners)):
-            pair = [by_way.get((one.part, way)) for way in (one.above, one.below)]
-            above, below = (None if m is None else m.figure(one.quantity) for m in pair)
-            if above is not None and below:
-                found.append(Ratio(one, above / below, self.size == "published"))
-        return found
+        return ratios(wanted(list(learners)), found, self.size == "published")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -170,7 +130,7 @@ class SegmentationReport:
 
     def to_text(self) -> str:
         """Markdown: the encoder, the learners, and the ratios."""
-        parts = ["; ".join(f"{name} {value}" for name, value in self.environment.items())]
+        parts = [heading(self.environment)]
         encoder = [m for m in self.measured if m.part == ENCODER]
         learners = [m for m in self.measured if m.part != ENCODER]
         if encoder:
@@ -189,7 +149,7 @@ class SegmentationReport:
                 "compared with those that float32 gives, prepared once."
             )
             parts.append(table(LEARNER_HEADER, [_learner_row(m) for m in learners]))
-        rows = [_ratio_row(r) for r in self.ratios()]
+        rows = [(str(r.wanted.part), *r.cells) for r in self.ratios()]
         if rows:
             parts.append(table(("part", "ratio", "of", "is", "target"), rows))
         if self.size != "published":
@@ -197,19 +157,11 @@ class SegmentationReport:
         return "\n\n".join(parts)
 
 
-def _ratio_row(found: Ratio) -> tuple[str, ...]:
-    one = found.wanted
-    ratio = f"{one.above} / {one.below}"
-    return one.part, ratio, one.quantity, number(found.value, "x"), found.verdict
-
-
 def _encoder_row(found: Measured) -> tuple[str, ...]:
-    memory = found.figure(MEMORY)
     return (
         found.way,
-        found.failure or number(found.figure(WALL)),
-        number(found.figure(CPU_TIME)),
-        "" if memory is None else f"{memory / 1e6:.0f}",
+        *time_cells(found),
+        memory_cell(found),
         number(found.difference),
     )
 
@@ -218,8 +170,7 @@ def _learner_row(found: Measured) -> tuple[str, ...]:
     return (
         found.part,
         found.way,
-        found.failure or number(found.figure(WALL)),
-        number(found.figure(CPU_TIME)),
+        *time_cells(found),
         f"{mean(found.ious):.4f}" if found.ious else "",
         f"{min(found.ious):.4f}" if found.ious else "",
         "" if found.share is None else f"{found.share:.0%}",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from icl_bench.compare.peers import Bench, Official, Request, Server, serving
+from icl_bench.compare.peers import Bench, Official, Request
 from icl_bench.compare.segmentation_report import (
     ENCODER,
     FEW,
@@ -30,28 +29,12 @@ from icl_bench.compare.segmentation_standin import (
     pictures,
     write_learner,
 )
-from icl_core.errors import PluginError
+from icl_bench.compare.turns import Way, largest_difference, time_in_turn
 from icl_core.runtime.progress import Progress
 
 PACKAGE = Official("segment_anything", "segment-anything", "icl-segmentation[bench]")
 LOADERS = Path(__file__).with_name("segmentation_worker.py")
 HALF = "bfloat16"
-
-
-class Way(NamedTuple):
-    """A way of doing a part.
-
-    Args:
-        name: for the tables.
-        request: the process that knows it.
-        call: what that process is asked for.
-        beside: the way whose result this one's is held against; None for none.
-    """
-
-    name: str
-    request: Request
-    call: str
-    beside: str | None = None
 
 
 def ask(
@@ -137,69 +120,26 @@ def time_ways(
     Returns:
         What each way took and gave, and the versions of what ran.
     """
-    walls: dict[str, list[float]] = {way.name: [] for way in ways}
-    cpus: dict[str, list[float]] = {way.name: [] for way in ways}
-    failures: dict[str, str] = {}
-    results: dict[str, np.ndarray] = {}
-    memory: dict[str, int | None] = {}
+    turns, said = time_in_turn(bench, ways, repeats, bar)
     versions: dict[str, Any] = {}
-    with contextlib.ExitStack() as stack:
-        servers = _start(bench, ways, stack, failures)
-        for name, server in servers.items():
-            package = PACKAGE.distribution if name == OFFICIAL else "icl-segmentation"
-            torch = f"torch of {package}" if name == OFFICIAL else "torch"
-            versions |= {package: server.versions["code"], torch: server.versions["torch"]}
-        for turn in range(repeats):
-            for way in ways:
-                if way.name in failures:
-                    continue
-                server = servers[way.name]
-                try:
-                    wall, cpu = server.time(way.call)
-                    walls[way.name].append(wall)
-                    cpus[way.name].append(cpu)
-                    if turn == repeats - 1:
-                        results[way.name] = server.result(way.call)
-                        memory[way.name] = server.extra_memory()
-                except PluginError as error:
-                    failures[way.name] = error.message
-                bar.advance()
+    for name, own in said.items():
+        package = PACKAGE.distribution if name == OFFICIAL else "icl-segmentation"
+        torch = f"torch of {package}" if name == OFFICIAL else "torch"
+        versions |= {package: own["code"], torch: own["torch"]}
+    results = {one.way: one.result for one in turns}
     measured = [
         Measured(
             part,
-            way.name,
-            tuple(walls[way.name]),
-            tuple(cpus[way.name]),
-            memory.get(way.name) if part == ENCODER else None,
-            failure=failures.get(way.name),
-            **compared(part, results.get(way.name), results.get(way.beside or "")),
+            one.way,
+            one.seconds,
+            one.cpu_seconds,
+            one.extra_memory if part == ENCODER else None,
+            failure=one.failure,
+            **compared(part, one.result, results.get(way.beside or "")),
         )
-        for way in ways
+        for way, one in zip(ways, turns, strict=True)
     ]
     return measured, versions
-
-
-def _start(
-    bench: Bench, ways: Sequence[Way], stack: contextlib.ExitStack, failures: dict[str, str]
-) -> dict[str, Server]:
-    """Start one process for each different request."""
-    started: dict[Path, Server | str] = {}
-    servers: dict[str, Server] = {}
-    for way in ways:
-        key = way.request.out
-        if key not in started:
-            try:
-                started[key] = stack.enter_context(
-                    serving(bench, way.request, bench.folder / "cache")
-                )
-            except PluginError as error:
-                started[key] = error.message
-        server = started[key]
-        if isinstance(server, str):
-            failures[way.name] = server
-        else:
-            servers[way.name] = server
-    return servers
 
 
 def compared(part: str, found: np.ndarray | None, other: np.ndarray | None) -> Mapping[str, Any]:
@@ -216,7 +156,7 @@ def compared(part: str, found: np.ndarray | None, other: np.ndarray | None) -> M
     if part != ENCODER:
         said["share"] = float((found > 0).mean())
     if other is not None:
-        said["difference"] = float(np.abs(found - other).max())
+        said["difference"] = largest_difference(found, other)
         if part != ENCODER:
             said["ious"] = tuple(iou(a > 0, b > 0) for a, b in zip(found, other, strict=True))
     return said
