@@ -18,8 +18,11 @@ SIZE = (40, 48)
 FIRST, SECOND, QUERY = (RNG.integers(0, 256, (*SIZE, 3), dtype=np.uint8) for _ in range(3))
 
 
-def write_weights(folder: Path) -> Path:
-    """Write a random network of two blocks that sees pictures of 32x32."""
+def write_weights(folder: Path, spread: float = 0.2) -> Path:
+    """Write a random network of two blocks that sees pictures of 32x32.
+
+    `spread` is how much is added to its first weights at random.
+    """
     torch.manual_seed(0)
     config = PainterConfig(
         width=16,
@@ -36,7 +39,7 @@ def write_weights(folder: Path) -> Path:
     network = PainterNetwork(config)
     with torch.no_grad():
         for tensor in network.parameters():
-            tensor += 0.2 * torch.randn(tensor.shape)
+            tensor += spread * torch.randn(tensor.shape)
     path = folder / "tiny.safetensors"
     save_network(network, path, half=False)
     return path

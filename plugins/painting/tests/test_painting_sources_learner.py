@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from painter_cases import write_weights
 from PIL import Image
 
 import icl_core as icl
 from icl_core import catalogue
 from icl_core.sources.episodes import EpisodeList
 from icl_painting.metrics import METRICS
-from icl_painting.network.checkpoint import save_network
-from icl_painting.network.config import PainterConfig
-from icl_painting.network.network import PainterNetwork
 from icl_painting.sources.coco_keypoints import DETECTIONS, coco_keypoints
 from icl_painting.sources.coco_panoptic import coco_panoptic
 from icl_painting.sources.davis import davis_painting
@@ -31,27 +28,7 @@ SIZE = (40, 48)
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random network of two blocks that sees pictures of 32x32."""
-    torch.manual_seed(0)
-    config = PainterConfig(
-        width=16,
-        heads=2,
-        hidden=32,
-        depth=2,
-        patch=8,
-        grid=(8, 4),
-        table=4,
-        decoder_width=4,
-        merge=0,
-        taps=(1,),
-    )
-    network = PainterNetwork(config)
-    with torch.no_grad():
-        for tensor in network.parameters():
-            tensor += 0.05 * torch.randn(tensor.shape)
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_network(network, path, half=False)
-    return path
+    return write_weights(tmp_path_factory.mktemp("weights"), spread=0.05)
 
 
 def picture(path: Path, size: tuple[int, int] = SIZE) -> None:
