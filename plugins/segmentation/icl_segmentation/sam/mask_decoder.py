@@ -67,6 +67,7 @@ class MaskDecoder(nn.Module):
         dense: Tensor,
         keep: Sequence[int] | None = None,
         iou: bool = True,
+        fine: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Decode B prompt sets.
 
@@ -77,6 +78,8 @@ class MaskDecoder(nn.Module):
             dense: [B or 1, C, h, w], the dense prompt.
             keep: which masks to compute, in that order; None = all.
             iou: whether to predict the IoU of the masks.
+            fine: a finer map of the picture, [B or 1, C/4, 2h, 2w], added after the first
+                enlargement; SAM has none.
 
         Returns:
             Mask logits [B, len(keep), 4h, 4w], and the predicted IoU [B, 4] of all masks, or
@@ -91,7 +94,11 @@ class MaskDecoder(nn.Module):
         if len(kept) == 0:
             masks = found.new_empty(batch, 0, 4 * height, 4 * width)
         else:
-            upscaled = self.output_upscaling(image.transpose(1, 2).unflatten(2, (height, width)))
+            enlarge, *rest = self.output_upscaling
+            upscaled = enlarge(image.transpose(1, 2).unflatten(2, (height, width)))
+            upscaled = upscaled if fine is None else upscaled + fine
+            for layer in rest:
+                upscaled = layer(upscaled)
             masks = self.cut_masks(found[:, 1 : 1 + self.num_masks], upscaled, kept)
         return masks, self.iou_prediction_head(found[:, 0]) if iou else None
 

@@ -22,6 +22,7 @@ from icl_core.weights import fetch, load_tensors, read_checkpoint
 from icl_segmentation.segic.backbone import TimmBackbone, dino_from_shapes
 from icl_segmentation.segic.card import BACKBONES, TEXT
 from icl_segmentation.segic.network import MEAN, STD, SegicConfig, SegicNetwork
+from icl_segmentation.segic.small import KERNELS, SmallSegic, SmallSizes
 from icl_segmentation.segic.text import official_text, text_from_shapes
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def read_network(
     stored = main.metadata.get("config")
     stored = stored if isinstance(stored, Mapping) else {}
     tensors = dict(main.tensors)
+    if stored.get("backbone") == "compact":
+        return _small(tensors, path, wanted, stored)
     _need(tensors, path)
     kernels = _kernels(tensors)
     backbone = wanted.backbone or str(stored.get("backbone", "dinov2"))
@@ -119,6 +122,27 @@ def read_network(
     used = {name: tensor for name, tensor in tensors.items() if name in own}
     load_tensors(network, used, learner="segic")
     return network.eval().requires_grad_(False), {**stored, "unused": unused}
+
+
+def _small(
+    tensors: dict[str, Tensor], path: str | Path, wanted: Wanted, stored: Mapping[str, Any]
+) -> tuple[SegicNetwork, dict[str, Any]]:
+    """Build the small network, whose file holds everything."""
+    for name in ("backbone", "backbone_weights", "text_weights", "backbone_heads", "text_heads"):
+        if getattr(wanted, name) is not None:
+            raise InputError(f"{name} is given, and {path} holds a network with its own encoder")
+    try:
+        sizes = SmallSizes.from_plain(stored["small"])
+    except (KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} does not say the sizes of its small network, expected a file of this "
+            "plugin's trainer"
+        ) from error
+    network = SmallSegic(sizes)
+    load_tensors(network, tensors, learner="segic")
+    if wanted.image_size is not None:
+        network.resize(_side(wanted.image_size, KERNELS))
+    return network.eval().requires_grad_(False), {**stored, "unused": []}
 
 
 _LAYERS = "mask_decoder.transformer.layers."

@@ -64,11 +64,16 @@ def decode(
                 negatives,
             )
             sparse.append(network.sparse(prompts))
-            dense.append(network.prompt_encoder.embed_masks(prompts.prior[:, None]))
+            prompt = network.prompt_encoder.embed_masks(prompts.prior[:, None])
+            if own.cells is not None:
+                prompt = prompt + network.compare(features[piece.picture], own.cells.rows(rows))
+            dense.append(prompt)
         # A single picture is given once, so that the decoder does its share of the work once.
         places = [piece.picture for piece in group for _ in piece.rows]
-        maps = image[places] if len(set(places)) > 1 else image[places[:1]]
-        masks, _ = network.decode(maps, torch.cat(sparse), torch.cat(dense))
+        shown = places if len(set(places)) > 1 else places[:1]
+        masks, _ = network.decode(
+            image[shown], torch.cat(sparse), torch.cat(dense), features=features[shown]
+        )
         parts = torch.split(masks[:, 0], [len(piece.rows) for piece in group])
         for piece, part in zip(group, parts, strict=True):
             found[piece.picture].append(part)

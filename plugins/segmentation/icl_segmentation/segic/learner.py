@@ -24,8 +24,14 @@ from icl_segmentation.segic.classes import Asked, asked_classes
 from icl_segmentation.segic.decoding import decode
 from icl_segmentation.segic.network import SegicNetwork
 from icl_segmentation.segic.prepared import Prepared
-from icl_segmentation.segic.preprocess import Frame, mask_tensor, normalise, picture_tensor
-from icl_segmentation.segic.references import SHOTS, collect, patch_weights
+from icl_segmentation.segic.preprocess import (
+    Frame,
+    frame_of,
+    mask_tensor,
+    normalise,
+    picture_tensor,
+)
+from icl_segmentation.segic.references import SHOTS, cell_shares, collect, patch_weights
 from icl_segmentation.segic.text import INSTANCES, prompt_of, tokenize
 from icl_segmentation.segic.video import Tracker
 
@@ -145,10 +151,15 @@ class SegicLearner(PaletteContexts):
         hard = len(shown.images) == 1
         weights = [self._weights(example.output, hard) for example in context.examples]
         text = self._texts([self._prompt(one, only) for one in shown.objects])
-        rounds = collect(shown, features, weights, text, self._shots)
+        keys = self.network.keys(torch.stack(list(features)))
+        shares = None
+        if keys is not None:
+            shares = [self._shares(example.output) for example in context.examples]
+        compared = None if keys is None else list(keys)
+        rounds = collect(shown, features, weights, text, self._shots, compared, shares)
         stored = rounds[0]
         if len(rounds) > 1:
-            stored = collect(shown, features, weights, text, "tokens")[0]
+            stored = collect(shown, features, weights, text, "tokens", compared, shares)[0]
         side = self.network.config.side
         return Prepared(shown, rounds, stored, side, self._calibration)
 
@@ -159,6 +170,13 @@ class SegicLearner(PaletteContexts):
             square = (square > 0.5).float()
         grid = self.network.grid
         return patch_weights(square, (grid, grid), soft=not self._official)[0]
+
+    def _shares(self, mask: np.ndarray) -> Tensor:
+        """Return how much of each cell a mask bool [H, W] covers, and where it is: [2, g * g]."""
+        side, grid = self.network.config.side, self.network.grid
+        square = mask_tensor(mask[None], side, self._device) / 255
+        frame = frame_of(mask.shape[0], mask.shape[1], side)
+        return cell_shares(square, frame, (grid, grid))[0]
 
     @torch.inference_mode()
     def _predict(

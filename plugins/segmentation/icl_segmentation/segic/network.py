@@ -19,6 +19,7 @@ from icl_segmentation.sam.norms import LayerNorm2d
 from icl_segmentation.sam.prompt_encoder import PromptEncoder
 from icl_segmentation.sam.transformer import TwoWayTransformer
 from icl_segmentation.segic.backbone import DinoVisionTransformer, TimmBackbone
+from icl_segmentation.segic.correspondence import Cells
 from icl_segmentation.segic.prior import (
     PICTURE_EPS,
     Target,
@@ -159,6 +160,14 @@ class SegicNetwork(nn.Module):
         features: Tensor = self.encoder(pictures)
         return features.float()
 
+    def keys(self, features: Tensor) -> Tensor | None:
+        """Return what a network compares cell by cell of features [B, C, g, g]; SEGIC does not."""
+        return None
+
+    def compare(self, features: Tensor, cells: Cells) -> Tensor:
+        """Return the dense prompt of N masks from their references' cells; see `SmallSegic`."""
+        raise NotImplementedError
+
     def encode_texts(self, ids: Tensor) -> Tensor:
         """Encode token ids [N, 77] and project them: [N, 256]."""
         projected: Tensor = self.prompt_proj(self.encoder.text_model(ids))
@@ -211,6 +220,7 @@ class SegicNetwork(nn.Module):
         dense: Tensor,
         keep: Sequence[int] = (0,),
         iou: bool = False,
+        features: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Decode N masks.
 
@@ -220,6 +230,7 @@ class SegicNetwork(nn.Module):
             dense: mask prompt, [N, 256, g, g].
             keep: masks of the decoder to compute; only mask 0 is trained.
             iou: whether to run the IoU head, which is not trained either.
+            features: of the pictures; the published network reads the neck's map alone.
 
         Returns:
             Logits [N, len(keep), 4g, 4g] in float32, and the IoU output [N, 4] or None.

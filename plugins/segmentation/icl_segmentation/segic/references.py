@@ -12,7 +12,7 @@ has no K-shot mode for pictures. Three ways stay inside what it was trained on:
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -20,6 +20,8 @@ from torch import Tensor
 
 from icl_core.errors import InputError
 from icl_core.vision.objects import Shot, Shown
+from icl_segmentation.segic.correspondence import Cells
+from icl_segmentation.segic.preprocess import Frame
 
 SHOTS = ("tokens", "pool", "logits")
 NOBODY = -1
@@ -35,12 +37,14 @@ class References:
         owner: the object of each token, or `NOBODY`.
         image: the picture each token comes from, by its place in the context; -1 for several.
         text: projected text, [N, 256].
+        cells: all cells of each object's references, for a network that compares them.
     """
 
     vectors: Tensor
     owner: tuple[int, ...]
     image: tuple[int, ...]
     text: Tensor
+    cells: Cells | None = None
 
     @property
     def units(self) -> Tensor:
@@ -71,6 +75,7 @@ class References:
             tuple(renamed[self.owner[t]] for t in places),
             tuple(self.image[t] for t in places),
             self.text[list(objects)],
+            None if self.cells is None else self.cells.rows(objects),
         )
 
     def without(self, images: Collection[int]) -> References:
@@ -79,10 +84,18 @@ class References:
             return self
         kept = torch.tensor([i not in images for i in self.image], device=self.vectors.device)
         vectors = self.vectors * kept[:, None]
-        return References(vectors, self.owner, self.image, self.text)
+        return replace(self, vectors=vectors)
 
-    def extended(self, latest: Sequence[Tensor | None], text: Tensor) -> References:
-        """Add one more token an object behind its own, and put one text [1, 256] for all."""
+    def extended(
+        self, latest: Sequence[Tensor | None], text: Tensor, cells: Cells | None = None
+    ) -> References:
+        """Add one more token an object behind its own, and put one text [1, 256] for all.
+
+        Args:
+            latest: of each object, [C]; None where there is none.
+            text: [1, 256].
+            cells: more cells of all objects.
+        """
         rows: list[Tensor] = []
         owner: list[int] = []
         image: list[int] = []
@@ -96,7 +109,8 @@ class References:
                 image.append(-1)
             owner += [number] * (len(rows) - len(owner))
         shared = text.expand(len(latest), -1)
-        return References(torch.stack(rows), tuple(owner), tuple(image), shared)
+        known = self.cells if self.cells is None or cells is None else self.cells.joined(cells)
+        return References(torch.stack(rows), tuple(owner), tuple(image), shared, known)
 
 
 def patch_weights(masks: Tensor, size: tuple[int, int], soft: bool) -> Tensor:
@@ -126,12 +140,48 @@ def masked_mean(features: Tensor, weights: Tensor) -> Tensor:
     return weights @ features.flatten(1).T / weights.sum(1, keepdim=True).clamp_min(1.0)
 
 
+def padded_cells(own: Sequence[Sequence[tuple[Tensor, Tensor]]]) -> Cells:
+    """Put the pictures of each object side by side.
+
+    Args:
+        own: for each of N objects the keys [K, h, w] and `cell_shares` [2, h * w] of its pictures.
+    """
+    most = max(len(pictures) for pictures in own)
+    rows = []
+    for pictures in own:
+        keys = torch.cat([one.flatten(1) for one, _ in pictures], dim=1)
+        share, known = torch.cat([part for _, part in pictures], dim=1)
+        room = (0, keys.shape[1] // len(pictures) * (most - len(pictures)))
+        rows.append((F.pad(keys, room), F.pad(share, room), F.pad(known, room)))
+    return Cells(*(torch.stack(part) for part in zip(*rows, strict=True)))
+
+
+def cell_shares(masks: Tensor, frame: Frame, size: tuple[int, int]) -> Tensor:
+    """Return how much of each cell masks cover, and which cells the picture fills by half.
+
+    Args:
+        masks: [N, S, S] in [0, 1].
+        frame: where their picture lies in the square.
+        size: (h, w) of the cells.
+
+    Returns:
+        [N, 2, h * w].
+    """
+    there = torch.zeros_like(masks[:1])
+    there[:, : frame.height, : frame.width] = 1
+    shares = F.adaptive_avg_pool2d(masks[:, None], size).flatten(1)
+    known = (F.adaptive_avg_pool2d(there[:, None], size).flatten(1) >= 0.5).float()
+    return torch.stack([shares, known.expand_as(shares)], dim=1)
+
+
 def collect(
     shown: Shown,
     features: Sequence[Tensor],
     weights: Sequence[Tensor],
     text: Tensor,
     shots: str,
+    keys: Sequence[Tensor] | None = None,
+    shares: Sequence[Tensor] | None = None,
 ) -> tuple[References, ...]:
     """Turn a context into references.
 
@@ -141,6 +191,8 @@ def collect(
         weights: of the patches, for each example by its place in the context, [h * w].
         text: projected text of each object, [N, 256].
         shots: what to do with several examples of one object, one of `SHOTS`.
+        keys: what a network compares cell by cell, of each picture, [K, h, w].
+        shares: how much of each cell an example's mask covers, by its place, [2, h * w].
 
     Returns:
         One set of references, or for "logits" one for each round of examples.
@@ -166,7 +218,20 @@ def collect(
             rows += [vector(shot) for shot in group]
             owner += [number] * len(group)
             image += [shot.image for shot in group]
-        return References(torch.stack(rows + away), (*owner, *nobody), (*image, *away_images), text)
+        owners, images = (*owner, *nobody), (*image, *away_images)
+        return References(torch.stack(rows + away), owners, images, text, cells(groups))
+
+    def cells(groups: Sequence[Sequence[Shot]]) -> Cells | None:
+        if keys is None or shares is None:
+            return None
+        nothing = torch.tensor([[0.0], [1.0]], device=text.device)
+        own = [
+            [(keys[s.image], shares[s.example]) for s in group]
+            # what shows none of the objects is background for all
+            + [(keys[s.image], shares[s.example] * nothing) for s in shown.negatives]
+            for group in groups
+        ]
+        return padded_cells(own)
 
     away = [vector(shot) for shot in shown.negatives]
     nobody = [NOBODY] * len(away)
@@ -180,5 +245,6 @@ def collect(
         rows = [vector(g[0]) if len(g) == 1 else pooled(g) for g in groups]
         image = [g[0].image if len({s.image for s in g}) == 1 else -1 for g in groups]
         owner = (*range(len(groups)), *nobody)
-        return (References(torch.stack(rows + away), owner, (*image, *away_images), text),)
+        images = (*image, *away_images)
+        return (References(torch.stack(rows + away), owner, images, text, cells(groups)),)
     return (gather(groups),)

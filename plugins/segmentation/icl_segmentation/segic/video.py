@@ -9,11 +9,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from icl_segmentation.segic.correspondence import Cells
 from icl_segmentation.segic.decoding import decode
 from icl_segmentation.segic.network import SegicNetwork
 from icl_segmentation.segic.preprocess import Frame, crop_logits
 from icl_segmentation.segic.prior import VIDEO_EPS
-from icl_segmentation.segic.references import References, masked_mean, patch_weights
+from icl_segmentation.segic.references import (
+    References,
+    cell_shares,
+    masked_mean,
+    padded_cells,
+    patch_weights,
+)
 
 
 class Tracker:
@@ -36,10 +43,11 @@ class Tracker:
         self._references = references
         self._text = text
         self._latest: list[Tensor | None] = [None] * len(references.text)
+        self._latest_cells: Cells | None = None
 
     def references(self) -> References:
         """Return what the next frame is compared with."""
-        return self._references.extended(self._latest, self._text)
+        return self._references.extended(self._latest, self._text, self._latest_cells)
 
     def step(self, features: Tensor, frame: Frame) -> Tensor:
         """Segment the next frame and remember it.
@@ -74,3 +82,7 @@ class Tracker:
         for number, vector in enumerate(vectors):
             if self.official or weights[number].any():
                 self._latest[number] = vector
+        keys = self.network.keys(features[None])
+        if keys is not None:
+            shares = cell_shares(masks, frame, (height, width))
+            self._latest_cells = padded_cells([[(keys[0], share)] for share in shares])

@@ -8,7 +8,7 @@ decoded before an episode is asked for. Two kinds:
       is named, together with the layout that is expected.
     * Folders packed as tar files with an `index.csv`: `pascal-voc`, `davis2016-val`, `eth80`,
       `car-parts`, `camvid`, `clothing-ccp`, `dsb2018-nuclei`, `wbc`, `magnetic-tile`, `neu-steel`,
-      `retina-vessels`.
+      `retina-vessels`. `rival-classes` asks for one of several classes that a query shows.
 
 ```python
 from icl_core import catalogue
@@ -44,5 +44,6 @@ SOURCES: Mapping[str, str] = {
     "magnetic-tile": f"{_HERE}.packed_sets:magnetic_tile",
     "neu-steel": f"{_HERE}.packed_sets:neu_steel",
     "retina-vessels": f"{_HERE}.packed_sets:retina_vessels",
+    "rival-classes": f"{_HERE}.rivals:rival_classes",
 }
 """Source name -> "module:callable", as the hook `icl_episode_sources` returns it."""

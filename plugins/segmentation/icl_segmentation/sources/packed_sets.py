@@ -144,7 +144,7 @@ def car_parts(
 ) -> EpisodeList:
     """Parts of cars. Arguments as in `wbc`."""
     folder = PackedFolder(root, "car-parts")
-    pools = counted_pools(folder, folder.rows, _class_names(folder), MIN_AREA)
+    pools = counted_pools(folder, folder.rows, class_names(folder), MIN_AREA)
     return _drawn(folder, pools, shots, episodes, seed)
 
 
@@ -153,6 +153,11 @@ def camvid(
 ) -> EpisodeList:
     """Driving frames; a support comes from another drive. Arguments as in `wbc`."""
     folder = PackedFolder(root, "camvid")
+    return _drawn(folder, camvid_pools(folder), shots, episodes, seed)
+
+
+def camvid_pools(folder: PackedFolder) -> list[Pool]:
+    """Make the pools of CamVid, whose index does not count pixels; a group is a drive."""
     groups = {folder.key(row): row["sequence"] for row in folder.rows}
     items: dict[int, list[tuple[str, str]]] = {value: [] for value in _CAMVID}
     for key, sequence in groups.items():
@@ -160,8 +165,7 @@ def camvid(
         for value, found in items.items():
             if np.count_nonzero(ids == value) >= MIN_AREA * ids.size:
                 found.append((key, sequence))
-    pools = [Pool(value, _CAMVID[value], tuple(found)) for value, found in items.items()]
-    return _drawn(folder, pools, shots, episodes, seed)
+    return [Pool(value, _CAMVID[value], tuple(found)) for value, found in items.items()]
 
 
 def clothing_ccp(
@@ -169,7 +173,7 @@ def clothing_ccp(
 ) -> EpisodeList:
     """Clothing of people in the street. Arguments as in `wbc`."""
     folder = PackedFolder(root, "clothing-ccp")
-    pools = counted_pools(folder, folder.rows, _class_names(folder), MIN_AREA)
+    pools = counted_pools(folder, folder.rows, class_names(folder), MIN_AREA)
     return _drawn(folder, pools, shots, episodes, seed)
 
 
@@ -245,7 +249,7 @@ def _drawn(
     return drawn(folder, pools, read, shots=shots, episodes=count, seed=seed)
 
 
-def _class_names(folder: PackedFolder) -> dict[int, str]:
+def class_names(folder: PackedFolder) -> dict[int, str]:
     """Return the classes that the masks of this part hold; 0 is background."""
     rows = folder.table("classes.csv")
     return {

@@ -1,0 +1,1 @@
+"""Tableaux: a few pictures that show the same classes, each class a question in every direction."""
