@@ -1,0 +1,268 @@
+"""The runner: trials into a store, resumed where they stopped, on this machine."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from icl_core.errors import IclError, InputError, PluginError
+from icl_core.evaluation.shards import cut, evaluate_shard
+from icl_core.evaluation.store import Row, Store
+from icl_core.evaluation.trial import (
+    SourceChoice,
+    Trial,
+    data_digest,
+    key_of,
+    load,
+    weights_digest,
+)
+from icl_core.learner import Learner
+from icl_core.types import Episode
+
+WAIT = 2.0
+"""Seconds between looks at a shard that another process is running."""
+
+Change = Callable[[Sequence[Episode]], Sequence[Episode]]
+"""What a probe does to the episodes of a source."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves; nothing of it is part of a result's key.
+
+    Args:
+        batch_size: episodes of a shard.
+        limit: only the first so many episodes of each source.
+        device: as in `icl.load`.
+        dtype: as in `icl.load`.
+        retry_failed: run failed episodes again.
+        max_failures: stop after more failures than this; None = never.
+    """
+
+    batch_size: int = 16
+    limit: int | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    retry_failed: bool = False
+    max_failures: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("batch_size", self.batch_size, 1),
+            ("limit", self.limit, 1),
+            ("max_failures", self.max_failures, 0),
+        ):
+            if value is not None and (isinstance(value, bool) or value < least):
+                raise InputError(f"{name} is {value!r}, expected a whole number from {least}")
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Args:
+        keys: trial -> key in the store, for trials that could run.
+        missing: trial -> sentence why it could not run at all (no data, no weights, no extra).
+        failures: number of failed episodes, old ones included.
+        stopped: whether `max_failures` ended it.
+    """
+
+    keys: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    failures: int = 0
+    stopped: bool = False
+
+
+class Watcher:
+    """What is told about a run; the default says nothing."""
+
+    def planned(self, trial: Trial, episodes: int, done: int) -> None:
+        """A trial was planned: so many episodes, so many of them are in the store."""
+
+    def advanced(self, trial: Trial, rows: Sequence[Row], seconds: float) -> None:
+        """A shard is in the store."""
+
+    def missing(self, trial: Trial, reason: str) -> None:
+        """A trial cannot run."""
+
+
+class Sources:
+    """The episodes of the trials of one run; each source is made once."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._made: dict[str, tuple[Sequence[Episode], str]] = {}
+
+    def get(self, choice: SourceChoice) -> tuple[Sequence[Episode], str]:
+        """Return the episodes of a source and the digest of its data."""
+        name = repr((choice.name, choice.folder, sorted(choice.options.items(), key=repr)))
+        if name not in self._made:
+            episodes = choice.episodes()
+            self._made[name] = (episodes, data_digest(episodes))
+        episodes, digest = self._made[name]
+        limits = [one for one in (self._limit, choice.limit) if one is not None]
+        return (episodes[: min(limits)] if limits else episodes), digest
+
+
+def run(
+    trials: Sequence[Trial],
+    store: Store,
+    options: RunOptions | None = None,
+    *,
+    watcher: Watcher | None = None,
+    changes: Mapping[str, Change] | None = None,
+) -> Outcome:
+    """Run trials one after the other and store their results; what is stored is not run again.
+
+    Args:
+        trials: learners on sources.
+        store: where results go and where finished ones are found.
+        options: how.
+        watcher: is told what happens.
+        changes: for trials of probes: the text of `trial.change` -> what it does to the episodes.
+
+    Returns:
+        The keys of the trials in the store, and what was missing. A trial whose data or weights
+        are missing does not stop the others.
+    """
+    options, watcher = options or RunOptions(), watcher or Watcher()
+    outcome, sources = Outcome(), Sources(options.limit)
+    loaded: tuple[str, Learner] | None = None
+    try:
+        for trial in trials:
+            try:
+                episodes, digest = sources.get(trial.source)
+                measure = trial.score.measure()
+                name = repr(trial.learner)
+                if loaded is None or loaded[0] != name:
+                    loaded = None  # the old network is freed before the next one is loaded
+                    loaded = (name, load(trial.learner, options.device, options.dtype))
+                learner = loaded[1]
+                facts = trial.facts(digest, weights_digest(learner))
+            except IclError as error:
+                outcome.missing[trial.title] = str(error)
+                store.name_trial(trial.title, missing=str(error))
+                watcher.missing(trial, str(error))
+                continue
+            key = key_of(facts)
+            store.add_trial(key, facts)
+            store.name_trial(trial.title, key, len(episodes))
+            outcome.keys[trial.title] = key
+            if trial.change:
+                episodes = _changed(trial, episodes, changes or {})
+            one = _Running(trial, key, episodes, learner, measure)
+            if _run_one(one, store, options, watcher, outcome):
+                outcome.stopped = True
+                break
+    finally:
+        store.release()
+    return outcome
+
+
+def _changed(
+    trial: Trial, episodes: Sequence[Episode], changes: Mapping[str, Change]
+) -> Sequence[Episode]:
+    name = str(dict(trial.change))
+    if name not in changes:
+        raise PluginError(f"no probe changes episodes by {name}")
+    return changes[name](episodes)
+
+
+@dataclass(frozen=True)
+class _Running:
+    trial: Trial
+    key: str
+    episodes: Sequence[Episode]
+    learner: Learner
+    measure: Any
+
+
+def _run_one(
+    one: _Running, store: Store, options: RunOptions, watcher: Watcher, outcome: Outcome
+) -> bool:
+    """Run what is left of a trial; returns whether the run has to stop."""
+    length = len(one.episodes)
+    ready = store.done(one.key)
+    watcher.planned(one.trial, length, len(ready & set(range(length))))
+    waiting = list(cut(length, options.batch_size))
+    while waiting:
+        busy = []
+        for shard in waiting:
+            left = _left(one, shard, store, options)
+            if not left:
+                continue
+            if not store.claim(one.key, left[0]):
+                busy.append(shard)
+                continue
+            left = _left(one, shard, store, options)  # another process may just have done it
+            if left:
+                rows, seconds = timed(one, left)
+                store.write(one.key, rows, seconds, environment(one.learner))
+                watcher.advanced(one.trial, rows, seconds)
+                if options.max_failures is not None:
+                    found = outcome.failures + _failures(store, one.key)
+                    if found > options.max_failures:
+                        outcome.failures = found
+                        return True
+        waiting = busy
+        if busy:
+            time.sleep(WAIT)
+    outcome.failures += _failures(store, one.key)
+    return False
+
+
+def _left(one: _Running, shard: range, store: Store, options: RunOptions) -> list[int]:
+    ready = store.done(one.key, with_failed=not options.retry_failed)
+    return [number for number in shard if number not in ready]
+
+
+def _failures(store: Store, key: str) -> int:
+    return len(store.done(key)) - len(store.done(key, with_failed=False))
+
+
+def timed(one: Any, numbers: Sequence[int]) -> tuple[list[Row], float]:
+    """Evaluate episodes of a trial; returns the rows and the seconds it took."""
+    started = time.monotonic()
+    options = one.trial.learner.predict_options
+    rows = evaluate_shard(one.learner, one.episodes, numbers, one.measure, options)
+    return rows, time.monotonic() - started
+
+
+def environment(learner: Learner) -> dict[str, str]:
+    """Return what numbers may depend on in their last digits: versions, device, dtype."""
+    import sys
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "device": learner.load_options.device,
+        "dtype": learner.load_options.dtype,
+    }
+    for name in ("icl-suite", "numpy", "pillow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    torch = sys.modules.get("torch")
+    if torch is not None:  # only where it is loaded anyway
+        found["torch"] = str(torch.__version__)
+        found["threads"] = str(torch.get_num_threads())
+        if torch.cuda.is_available():
+            found["accelerator"] = torch.cuda.get_device_name()
+    return found
+
+
+def shards_left(
+    store: Store, key: str, length: int, options: RunOptions
+) -> Iterator[tuple[int, ...]]:
+    """Yield the shards of a trial that are not in the store, for engines that spread them."""
+    ready = store.done(key, with_failed=not options.retry_failed)
+    for shard in cut(length, options.batch_size):
+        left = tuple(number for number in shard if number not in ready)
+        if left:
+            yield left
