@@ -31,5 +31,5 @@ def icl_metrics() -> Mapping[str, str]:
 
 @hookimpl
 def icl_demos() -> Mapping[str, str]:
-    """Return the demo: drawn glyphs, named without any weights."""
+    """Return the demo: drawn glyphs, named by the bundled encoder."""
     return {"linking": "icl_linking.demo:items"}

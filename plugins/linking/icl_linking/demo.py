@@ -22,7 +22,7 @@ CAPTION = 26
 
 
 def items() -> Iterator[DemoItem]:
-    """Name drawn glyphs, offline and without any weights, one item a kind of meeting.
+    """Name drawn glyphs, offline and with the bundled encoder, one item a kind of meeting.
 
     The numbers are accuracies over `EPISODES` drawings of that kind, with the controls that tell
     learning from guessing.

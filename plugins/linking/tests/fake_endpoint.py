@@ -1,146 +1,13 @@
-"""An OpenAI-compatible endpoint on loopback whose answers and failures are arranged beforehand.
+"""The endpoint of the tests: it knows the answer where an example has the query's picture."""
 
-```python
-with FakeEndpoint() as endpoint:
-    endpoint.plan = ["429 0.2", "html", "ok"]  # what happens to the next requests; then "ok"
-    icl.load("lcl", model="fake", base_url=endpoint.url)
-```
-"""
-
-import json
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-HTML = b"<!DOCTYPE html><html><body>Please sign in.</body></html>"
+from icl_core.testing.endpoint import FakeEndpoint as AnyEndpoint
 
 
-class FakeEndpoint:
-    """Answers with the label of the example that has the query's picture, else with the first.
-
-    Attributes:
-        requests: every body that came, as plain data, with `authorization` of its header.
-        plan: what happens to the next requests, one word each: "ok", "html", "half", "empty",
-            "no-choices", "drop" (the connection ends), "drip" (a byte now and then), "slow
-            SECONDS", "429 SECONDS" (with Retry-After), a status such as "500", "echo" (an error
-            that repeats the key).
-        answer: from a body to the words of the answer.
-        logprobs: from a body to {token: logprob} of the first token; None = none are offered.
-        most_at_once: the largest number of requests that were answered at the same time.
-    """
+class FakeEndpoint(AnyEndpoint):
+    """Answers with the label of the example that has the query's picture, else with the first."""
 
     def __init__(self):
-        self.requests = []
-        self.plan = []
-        self.answer = nearest
-        self.logprobs = None
-        self.pause = 0.0
-        self.most_at_once = 0
-        self._now = 0
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-
-    def __enter__(self):
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                fake._handle(self)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def _handle(self, handler):
-        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        key = handler.headers.get("Authorization", "")
-        with self._lock:
-            self.requests.append({**body, "path": handler.path, "authorization": key})
-            word = self.plan.pop(0) if self.plan else "ok"
-            self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
-        try:
-            self._closing.wait(self.pause)
-            self._respond(handler, word, body, key)
-        finally:
-            with self._lock:
-                self._now -= 1
-
-    def _respond(self, handler, word, body, key):
-        kind, _, amount = word.partition(" ")
-        if kind == "slow":
-            self._closing.wait(float(amount))
-            kind = "drop" if self._closing.is_set() else "ok"
-        if kind == "drop":
-            handler.close_connection = True
-            handler.connection.close()
-        elif kind == "drip":
-            _send(handler, 200, b" ", more={"Content-Length": "100"})
-            try:
-                while not self._closing.wait(0.1):
-                    handler.wfile.write(b" ")
-            except (BrokenPipeError, ConnectionResetError):
-                handler.close_connection = True
-        elif kind == "html":
-            _send(handler, 200, HTML, "text/html")
-        elif kind == "half":
-            whole = json.dumps(self.reply(body)).encode()
-            _send(handler, 200, whole[: len(whole) // 2])
-        elif kind == "empty":
-            _send(handler, 200, b"")
-        elif kind == "no-choices":
-            _send(handler, 200, b'{"object": "chat.completion", "choices": []}')
-        elif kind == "429":
-            error = {"error": {"message": "Too many requests."}}
-            _send(handler, 429, json.dumps(error).encode(), more={"Retry-After": amount})
-        elif kind == "echo":
-            error = {"error": {"message": f"Incorrect key: {key}"}}
-            _send(handler, 401, json.dumps(error).encode())
-        elif kind.isdigit():
-            error = {"error": {"message": f"Status {kind}."}}
-            _send(handler, int(kind), json.dumps(error).encode())
-        else:
-            _send(handler, 200, json.dumps(self.reply(body)).encode())
-
-    def reply(self, body):
-        """The JSON of an answer."""
-        words = self.answer(body)
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": words},
-            "finish_reason": "stop",
-        }
-        if self.logprobs is not None and body.get("logprobs"):
-            listed = [{"token": t, "logprob": p} for t, p in self.logprobs(body).items()]
-            choice["logprobs"] = {"content": [{**listed[0], "top_logprobs": listed}]}
-        return {
-            "id": "chatcmpl-1",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": f"{body['model']}-0001",
-            "system_fingerprint": "fp_fake",
-            "choices": [choice],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 3, "total_tokens": 103},
-        }
+        super().__init__(nearest)
 
 
 def nearest(body):
@@ -154,16 +21,3 @@ def nearest(body):
     query = pictures.pop()
     known = dict(zip(pictures, labels, strict=False))
     return f"That is a {known.get(query, labels[0] if labels else 'picture')}."
-
-
-def _send(handler, status, content, kind="application/json", more=None):
-    try:
-        handler.send_response(status)
-        handler.send_header("Content-Type", kind)
-        headers = {"Content-Length": str(len(content)), **(more or {})}
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(content)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # the client did not wait

@@ -108,7 +108,6 @@ def test_any_label_will_do(labels: tuple[str, str]) -> None:
         ({"head": "svm"}, "head is 'svm', expected one of ncm"),
         ({"encoder": "vgg"}, "encoder is 'vgg'"),
         ({"encoder": 3}, "encoder is int"),
-        ({"encoder": "bundled"}, "no file of it"),
         ({"encoder_weights": "x.pt"}, "belong to an open_clip model"),
         ({"text": 1.0}, "has no text tower"),
         ({"text": -1}, "text is -1, expected a number from 0"),

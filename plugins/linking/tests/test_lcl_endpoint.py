@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import icl_core as icl
+from icl_core.endpoints.client import EndpointError, retry_after
+from icl_core.endpoints.replies import Replies
 from icl_core.registry import load_card
 from icl_linking.lcl.card import CARD
 from icl_linking.lcl.endpoint.answers import first_token
-from icl_linking.lcl.endpoint.client import EndpointError, retry_after
-from icl_linking.lcl.endpoint.replies import Replies
 
 pytest.importorskip("openai")
 sys.path.append(str(Path(__file__).parent))

@@ -15,26 +15,45 @@ from torch.nn.functional import cross_entropy, normalize
 
 from icl_linking.encoder.heads import Head, Shots
 
-SHARES: Mapping[str, float] = {
-    "ncm": 0.16,
-    "tip-adapter": 0.08,
-    "tip-adapter-f": 0.08,
-    "gda": 0.16,
-    "ridge": 0.08,
-}
-"""Prior temperature as a share of the head's margin on its own supports.
 
-Fitted by log loss on one-shot tasks, 2 to 12 classes, drawn from Omniglot (MIT) and Sign Language
-Digits (Apache-2.0) under the encoder "pixels" (`icl_linking.encoder.fit_constants`)."""
+@dataclass(frozen=True)
+class Constants:
+    """What stands in where the supports cannot tell.
+
+    Args:
+        shares: head -> prior temperature as a share of the head's margin on its own supports.
+        known: typical standing of a query of a class shown; see `Standing`.
+        slope: how fast the doubt falls with the standing.
+    """
+
+    shares: Mapping[str, float]
+    known: float
+    slope: float
+
+
+GENERAL = Constants(
+    {"ncm": 0.16, "tip-adapter": 0.08, "tip-adapter-f": 0.08, "gda": 0.16, "ridge": 0.08},
+    known=0.32,
+    slope=3.0,
+)
+"""For any encoder. Fitted by log loss on one-shot tasks, 2 to 12 classes, drawn from Omniglot (MIT)
+and Sign Language Digits (Apache-2.0) under the encoder "pixels"
+(`icl_linking.encoder.fit_constants`)."""
+
+BUNDLED_CONSTANTS = Constants(
+    {"ncm": 0.06, "tip-adapter": 0.05, "tip-adapter-f": 0.05, "gda": 0.06, "ridge": 0.05},
+    known=0.84,
+    slope=7.0,
+)
+"""For the bundled encoder, on alphabets that it was not trained on; a little flatter than the best,
+since what it is shown may be further away."""
 
 FOLDS = 5
 _GRID = torch.linspace(-5, 5, 81, dtype=torch.float64)
 """Octaves around the prior temperature in which the right one is looked for."""
 
-KNOWN, SLOPE = 0.32, 3.0
-"""Typical standing of a query of a class shown, and how fast the doubt falls; see `Standing`."""
 PRIOR_COUNT = 2.0
-"""How many supports the constant KNOWN counts for."""
+"""How many supports the constant `known` counts for."""
 
 
 def margin(head: Head, shots: Shots) -> float:
@@ -45,13 +64,15 @@ def margin(head: Head, shots: Shots) -> float:
     return max(float((own - others).mean()), 1e-9)
 
 
-def prior_temperature(name: str, head: Head, shots: Shots, with_text: bool) -> float:
+def prior_temperature(
+    name: str, head: Head, shots: Shots, with_text: bool, constants: Constants = GENERAL
+) -> float:
     """Return the temperature before the supports are asked.
 
     1 where the logits hold 100 q W: these were trained as log-probabilities. Elsewhere a share of
     the margin, which brings logits of any scale to a common one.
     """
-    return 1.0 if with_text else SHARES[name] * margin(head, shots)
+    return 1.0 if with_text else constants.shares[name] * margin(head, shots)
 
 
 def temperature(fit: Callable[[Shots], Head], shots: Shots, prior: float) -> float:
@@ -84,33 +105,35 @@ class Standing:
     The similarity s of a query is its largest cosine to a class mean. Its standing is
     z = (s - u) / (1 - u): u, the standing of a stranger, is the mean over supports of the largest
     cosine to the mean of another class. A query of a class shown stands at about k, the mean
-    standing of supports that were held back, mixed with the constant KNOWN. The probability is
+    standing of supports that were held back, mixed with the constant `known`. The probability is
     logistic in z with its middle at k / 2.
 
     Args:
         prototypes: float64 [C, d], unit length.
         stranger: u.
         known: k.
+        slope: how fast the doubt falls.
     """
 
     prototypes: Tensor
     stranger: float
     known: float
+    slope: float = GENERAL.slope
 
     @classmethod
-    def of(cls, shots: Shots) -> Standing:
+    def of(cls, shots: Shots, constants: Constants = GENERAL) -> Standing:
         """Measure the supports, of two classes or more."""
         prototypes = normalize(shots.means(), dim=-1)
         cosines = shots.features @ prototypes.T
         others = cosines.scatter(1, shots.classes[:, None], -torch.inf).amax(1)
         stranger = min(float(others.mean()), 1 - 1e-6)
-        total, count = KNOWN * PRIOR_COUNT, PRIOR_COUNT
+        total, count = constants.known * PRIOR_COUNT, PRIOR_COUNT
         for rest, held in _folds(shots):
             means = normalize(rest.means(), dim=-1)
             found = (held.features @ means.T).amax(1)
             total += float(((found - stranger) / (1 - stranger)).clamp(0, 1).sum())
             count += len(found)
-        return cls(prototypes, stranger, total / count)
+        return cls(prototypes, stranger, total / count, constants.slope)
 
     def similarity(self, queries: Tensor) -> Tensor:
         """Return the largest cosine to a class mean: [M]."""
@@ -122,7 +145,7 @@ class Standing:
 
     def probability(self, queries: Tensor) -> Tensor:
         """Return the probability that each query is of a class shown: [M]."""
-        return torch.sigmoid(SLOPE * (self.standing(queries) - self.known / 2))
+        return torch.sigmoid(self.slope * (self.standing(queries) - self.known / 2))
 
 
 def _folds(shots: Shots) -> Iterator[tuple[Shots, Shots]]:

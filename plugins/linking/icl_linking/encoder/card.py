@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from icl_core import LearnerCard, Task
+from icl_core import LearnerCard, Task, WeightCard
+
+BUNDLED_SCORES = {
+    "what": "per cent right; one example a class, head ncm",
+    "Omniglot one-shot runs 1 to 12, 20-way, other alphabets": "95.0 (people 95.5)",
+    "with": "python -m icl_linking.scores; see docs/linking.md",
+}
+"""What the bundled encoder was measured to do."""
 
 CARD = LearnerCard(
     name="encoder",
@@ -11,8 +18,22 @@ CARD = LearnerCard(
     cls="icl_linking.encoder.learner:EncoderLearner",
     paper="arXiv 2111.03930 (Tip-Adapter), 2402.04087 (GDA), 2103.00020 (CLIP)",
     takes_file=True,
+    weights=(
+        WeightCard(
+            name="bundled",
+            file="encoder_small.safetensors",
+            size=2_134_648,
+            sha256="66bb6269a88512c63dd531e49648140e45da72c938e1e5000867f865c026960f",
+            package="icl_linking",
+            licence="Apache-2.0",
+            source="trained by us on drawn glyphs, fonts, Omniglot (MIT), emoji (MIT, Apache-2.0) "
+            "and Sign Language Digits (Apache-2.0); plugins/linking/training",
+            scores=BUNDLED_SCORES,
+        ),
+    ),
     options={
-        "encoder": "'bundled', 'pixels' (no weights) or 'open_clip:ARCHITECTURE/PRETRAINED'",
+        "encoder": "'bundled' (default), 'pixels' (no weights) or "
+        "'open_clip:ARCHITECTURE/PRETRAINED'",
         "encoder_weights": "file of the open_clip model, instead of a pretrained tag",
         "head": "'ncm' (default), 'tip-adapter', 'tip-adapter-f', 'gda' or 'ridge'",
         "text": "weight of text prototypes; default 1 for tip-adapter(-f) and gda, else 0",

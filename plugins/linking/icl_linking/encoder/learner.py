@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,10 +20,16 @@ from icl_core import (
     LoadOptions,
     Video,
 )
-from icl_core.coerce import to_label
+from icl_core.coerce import to_image, to_label
 from icl_core.runtime import batches, resolve_device, resolve_dtype
 from icl_linking.encoder.adapter import tip_adapter_f
-from icl_linking.encoder.calibration import Standing, prior_temperature, temperature
+from icl_linking.encoder.calibration import (
+    BUNDLED_CONSTANTS,
+    GENERAL,
+    Standing,
+    prior_temperature,
+    temperature,
+)
 from icl_linking.encoder.crops import crops
 from icl_linking.encoder.features import BUNDLED, PIXELS, build_encoder, encode, encode_labels
 from icl_linking.encoder.heads import Head, Shots, fit_head, zero_shot
@@ -91,6 +97,7 @@ class EncoderLearner(Learner):
             raise InputError(f"encoder is {type(name).__name__}, expected its name")
         dtype = resolve_dtype(load.dtype, device, bfloat16_ok=False)
         self._name = name
+        self._constants = BUNDLED_CONSTANTS if name == BUNDLED else GENERAL
         self._encoder = build_encoder(
             name, bundled=bundled, weights=weights, device=device, dtype=dtype
         )
@@ -103,6 +110,26 @@ class EncoderLearner(Learner):
         self._has_text = self._encoder.texts(["a"]) is not None
         if self._options.fit.text and not self._has_text:
             raise InputError(f"text is {self._options.fit.text:g}, but {name} has no text tower")
+
+    def embed(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Describe pictures by the encoder, as the heads see them.
+
+        Args:
+            inputs: pictures of any size and form that `icl_core.coerce.to_image` reads.
+
+        Returns:
+            float32 [n, d], rows of unit length.
+
+        Raises:
+            InputError: one cannot be read.
+        """
+        found = encode(self._encoder, [to_image(picture) for picture in inputs])
+        return np.asarray(found.numpy(), np.float32)
+
+    @classmethod
+    def needs_weights(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the bundled encoder is wanted; the others have weights of their own or none."""
+        return bool(options.get("encoder", BUNDLED) == BUNDLED)
 
     def _prepare(self, context: Context) -> Prepared:
         _check(context, self._has_text)
@@ -185,7 +212,7 @@ class EncoderLearner(Learner):
         whole = Shots(features, classes, len(labels), text)
         head = self._fit(shots)
         with_text = text is not None and options.head in ("tip-adapter", "tip-adapter-f", "gda")
-        prior = prior_temperature(options.head, head, shots, with_text)
+        prior = prior_temperature(options.head, head, shots, with_text, self._constants)
         found = options.temperature
         if found is None:
             found = prior * self._sharpness(whole, with_text)
@@ -196,7 +223,7 @@ class EncoderLearner(Learner):
             ("shots", whole.fewest),
             ("temperature", found),
         )
-        standing = None if options.reject is None else Standing.of(whole)
+        standing = None if options.reject is None else Standing.of(whole, self._constants)
         return Prepared(labels, head, found, standing, meta)
 
     def _sharpness(self, shots: Shots, with_text: bool) -> float:
@@ -205,7 +232,7 @@ class EncoderLearner(Learner):
         def fit(some: Shots) -> Head:
             return fit_head(self._options.head, some, self._options.fit)
 
-        prior = prior_temperature(self._options.head, fit(shots), shots, with_text)
+        prior = prior_temperature(self._options.head, fit(shots), shots, with_text, self._constants)
         return temperature(fit, shots, prior) / prior
 
     def _fit(self, shots: Shots) -> Head:

@@ -8,7 +8,8 @@ thing, not for scenes.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +25,11 @@ from icl_core.weights import load_tensors, read_checkpoint
 
 METADATA = "icl_linking"
 _BATCH = 256
+_FINER = 3
+"""Pictures are posed at so many times the side that the network reads."""
+_TURNS = (-0.15, 0.0, 0.15)
+_MOVES = ((0.0, 0.0), (0.06, 0.06), (0.06, -0.06), (-0.06, 0.06), (-0.06, -0.06))
+"""Poses: turns in radians, moves in half sides."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,17 @@ class SmallEncoder(nn.Module):
 
     @torch.inference_mode()
     def images(self, pictures: Sequence[np.ndarray]) -> Tensor:
-        """Embed pictures uint8 [H, W, 3], each of any size: float32 [n, width], unit length."""
-        device = self.project.weight.device
-        parts = [
-            self(torch.stack([to_input(one, self.sizes.side) for one in group]).to(device))
-            for group in batches(pictures, _BATCH)
-        ]
+        """Embed pictures uint8 [H, W, 3], each of any size: float32 [n, width], unit length.
+
+        Each is seen in several poses, a little turned and moved, and the embeddings are averaged:
+        what is left of the pose in one embedding is no part of what the picture shows.
+        """
+        device, fine = self.project.weight.device, _FINER * self.sizes.side
+        parts = []
+        for group in batches(pictures, _BATCH):
+            squares = torch.stack([to_input(one, fine) for one in group]).to(device)
+            total = torch.stack([self(F.avg_pool2d(x, _FINER)) for x in _posed(squares)]).sum(0)
+            parts.append(F.normalize(total, dim=1))
         return torch.cat(parts).float() if parts else torch.zeros(0, self.width, device=device)
 
     def texts(self, prompts: Sequence[str]) -> Tensor | None:
@@ -128,6 +139,16 @@ class SmallEncoder(nn.Module):
     def metadata(self) -> dict[str, str]:
         """Return what a file has to say beside the tensors."""
         return {METADATA: json.dumps(asdict(self.sizes))}
+
+
+def _posed(squares: Tensor) -> Iterator[Tensor]:
+    """Turn and move pictures [B, 3, S, S] a little, one pose after the other."""
+    for turn in _TURNS:
+        cos, sin = math.cos(turn), math.sin(turn)
+        for x, y in _MOVES:
+            pose = torch.tensor([[cos, -sin, x], [sin, cos, y]], device=squares.device)
+            grid = F.affine_grid(pose.expand(len(squares), 2, 3), list(squares.shape), False)
+            yield F.grid_sample(squares, grid, padding_mode="border", align_corners=False)
 
 
 def to_input(picture: np.ndarray, side: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +11,6 @@ import numpy as np
 
 from icl_core import Context, InputError, LearnerCard, LoadOptions, Video
 from icl_core.learner import Learner
-from icl_core.settings import settings
 from icl_linking.lcl import card as cards
 from icl_linking.lcl.endpoint.answers import Asked, EndpointModel
 from icl_linking.lcl.labels import Shown, choices
@@ -23,10 +21,8 @@ from icl_linking.lcl.options import (
     PUBLISHED,
     REMOTE,
     Options,
-    key_of,
 )
 
-OPENAI = "https://api.openai.com/v1"
 TOKENS, OFFICIAL_TOKENS = 32, 1024
 
 
@@ -160,49 +156,24 @@ class LclLearner(Learner):
         return LclModel(placed, name, merge, prompt, answers, self._most, reuse=asked.reuse)
 
     def _endpoint(self, name: str) -> EndpointModel:
-        import os
-
-        from icl_linking.lcl.endpoint.client import Endpoint
+        from icl_core.endpoints import connect
         from icl_linking.lcl.endpoint.pictures import DataUrls
-        from icl_linking.lcl.endpoint.replies import Replies
 
         asked = self.options
         self._only(ENDPOINT, "an endpoint")
         if self.load_options.compile:
             raise InputError("compile is for local models, and this one is behind an endpoint")
         answers = asked.answers_of(REMOTE, "generate", "an endpoint")
-        base_url = str(asked.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI)
-        key = key_of(asked.key_variable)
-        if key is None and asked.base_url is None:
-            raise InputError(
-                f"the environment variable {asked.key_variable} with the key of {base_url} is not "
-                "set",
-                "export it, or give base_url= of an endpoint that needs no key",
-            )
-        endpoint = Endpoint(base_url, key, asked.timeout, asked.retries)
         return EndpointModel(
-            endpoint,
-            Replies(self._log_file(name, endpoint.base_url)),
+            connect(asked, name, extra="icl-linking[api]"),
             name,
             asked.style,
             answers,
             self._most,
             params=asked.params,
-            concurrency=asked.concurrency,
             record_failures=asked.failures == "record",
-            price=None if asked.price is None else (asked.price[0], asked.price[1]),
             urls=DataUrls(asked.image_format),
         )
-
-    def _log_file(self, name: str, base_url: str) -> Path | None:
-        log = self.options.log
-        if log is False:
-            return None
-        if log is True:
-            plain = re.sub(r"[^\w.-]+", "-", name)[:60]
-            apart = hashlib.sha256(f"{base_url} {name}".encode()).hexdigest()[:8]
-            return settings().home / "replies" / f"{plain}-{apart}.jsonl"
-        return Path(log).expanduser()
 
     def _choices(self, shown: Shown, labels: Any) -> tuple[str, ...]:
         """Return the labels to choose from, before anything is asked."""

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from math import exp
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from icl_core import Classification, InputError
+from icl_core import Classification
+from icl_core.endpoints import Answered, Asker, words_of
 from icl_linking.lcl.chat import Style, conversation
-from icl_linking.lcl.endpoint.client import Endpoint, EndpointError, Exchange
 from icl_linking.lcl.endpoint.pictures import DataUrls
-from icl_linking.lcl.endpoint.replies import FAILED, OK, Replies
-from icl_linking.lcl.endpoint.requests import ChatRequest, chat_request
+from icl_linking.lcl.endpoint.requests import chat_request
 from icl_linking.lcl.labels import Shown, from_text, without_label
-
-_log = logging.getLogger("icl.lcl")
 
 TOP = 20
 """Alternatives of the first token that are asked for."""
@@ -41,49 +33,36 @@ class EndpointModel:
     """Answers queries with a model behind an endpoint.
 
     Args:
-        endpoint: the client.
-        replies: what was answered before, and where answers are kept.
+        asker: sends requests and keeps replies.
         name: of the model.
         style: how conversations are laid out.
         answers: "generate" or "first-token".
         most: tokens of an answer at most.
         params: more fields of the request; None takes a field away.
-        concurrency: requests at the same time.
         record_failures: whether a failed request gives an answer without a label.
-        price: of a million tokens, in and out.
         urls: encodes pictures.
-
-    Raises:
-        InputError: `params` holds a field that is set here.
     """
 
     def __init__(
         self,
-        endpoint: Endpoint,
-        replies: Replies,
+        asker: Asker,
         name: str,
         style: Style,
         answers: str,
         most: int,
         *,
         params: Mapping[str, Any],
-        concurrency: int,
         record_failures: bool,
-        price: tuple[float, float] | None,
         urls: DataUrls,
     ) -> None:
-        self.endpoint = endpoint
-        self.replies = replies
+        self.asker = asker
+        self.endpoint = asker.endpoint
+        self.replies = asker.replies
         self.name = name
         self.style = style
         self.urls = urls
         self.answers = answers
-        self._concurrency = concurrency
         self._record_failures = record_failures
-        self._price = price
-        own = next((field for field in OWN_FIELDS if field in params), None)
-        if own is not None:
-            raise InputError(f"params holds {own!r}, which is set here, expected other fields")
         fields: dict[str, Any] = {"temperature": 0, "max_tokens": most}
         if "max_completion_tokens" in params:
             del fields["max_tokens"]
@@ -117,92 +96,35 @@ class EndpointModel:
             )
             for a in asked
         ]
-        by_key = {request.key: request for request in requests}
-        records = {key: self.replies.find(key) for key in by_key}
-        missing = [by_key[key] for key, record in records.items() if record is None]
-        fresh = self._ask_all(missing)
-        found = [
-            self._answer(one, fresh.get(request.key) or records[request.key], request.key in fresh)
-            for one, request in zip(asked, requests, strict=True)
-        ]
-        failed = [record for record in fresh.values() if record["status"] != OK]
-        if failed and not self._record_failures:
-            raise self._error(failed, len(by_key))
+        answered = self.asker.ask(requests)
+        found = [self._answer(one, a) for one, a in zip(asked, answered, strict=True)]
+        if not self._record_failures:
+            instead = "failures='record' to go on without them"
+            if error := self.asker.error(answered, "lcl", instead):
+                raise error
         return found
 
-    def _ask_all(self, requests: Sequence[ChatRequest]) -> dict[str, dict[str, Any]]:
-        """Send requests; return the record of each, by its key."""
-        if not requests:
-            return {}
-        run = _Run(max(8, 2 * self._concurrency))
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="icl-lcl")
-        try:
-            found = list(pool.map(lambda request: self._ask(request, run), requests))
-        except BaseException:
-            run.stop("the run was stopped")
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        pool.shutdown()
-        return {record["key"]: record for record in found}
-
-    def _ask(self, request: ChatRequest, run: _Run) -> dict[str, Any]:
-        record: dict[str, Any] = {"key": request.key, "status": FAILED, "asked": False}
-        if run.reason is not None:
-            return {**record, "error": f"was not asked, since {run.reason}"}
-        start = time.monotonic()
-        exchange = self.endpoint.ask(request)
-        record |= {
-            "status": FAILED if exchange.failure else OK,
-            "asked": True,
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "base_url": self.endpoint.base_url,
-            **request.record(),
-            "seconds": round(time.monotonic() - start, 3),
-            "attempts": [vars(one) for one in exchange.attempts],
-            "error": exchange.failure,
-            **self._counted(exchange),
-        }
-        run.note(exchange)
-        self.replies.add(record)
-        return record
-
-    def _counted(self, exchange: Exchange) -> dict[str, Any]:
-        """Tokens and costs of an exchange, as far as the reply tells."""
-        usage = (exchange.reply or {}).get("usage")
-        if not isinstance(usage, Mapping):
-            return {"usage": None, "cost": None}
-        names = ("prompt_tokens", "completion_tokens", "total_tokens")
-        tokens = {name: usage[name] for name in names if isinstance(usage.get(name), int)}
-        cost = usage.get("cost")
-        if self._price is not None and len(tokens) >= 2:
-            prompt, completion = (tokens.get(name, 0) for name in names[:2])
-            cost = (prompt * self._price[0] + completion * self._price[1]) / 1e6
-        return {"usage": tokens, "cost": cost if isinstance(cost, int | float) else None}
-
-    def _answer(self, asked: Asked, record: dict[str, Any] | None, fresh: bool) -> Classification:
-        assert record is not None
+    def _answer(self, asked: Asked, answered: Answered) -> Classification:
+        record = answered.record
         meta: dict[str, Any] = {
             "back_end": "endpoint",
             "model": self.name,
             "layout": self.style.layout,
             "answers": self.answers,
             "key": record["key"],
-            "from_log": not fresh,
+            "from_log": not answered.fresh,
             "usage": record.get("usage"),
             "cost": record.get("cost"),
             "seconds": record.get("seconds"),
             "tries": len(record.get("attempts", ())),
         }
-        if record["status"] != OK:
-            return without_label(asked.labels, None, {**meta, "failed": record["error"]})
-        raw = record["attempts"][-1]["raw"]
-        from icl_linking.lcl.endpoint.client import understood
-
-        reply = understood(raw)[0] or {"choices": [{"message": {}}]}
-        meta |= {"raw": raw, "served_by": reply.get("model")}
+        if answered.failure is not None:
+            return without_label(asked.labels, None, {**meta, "failed": answered.failure})
+        reply = answered.reply()
+        meta |= {"raw": answered.raw, "served_by": reply.get("model")}
         if reply.get("system_fingerprint") is not None:
             meta["system_fingerprint"] = reply["system_fingerprint"]
-        choice = reply["choices"][0]
+        choice = (reply["choices"] or [{"message": {}}])[0]
         text = words_of(choice["message"])
         meta["finish_reason"] = choice.get("finish_reason")
         if self.answers == "first-token":
@@ -213,48 +135,6 @@ class EndpointModel:
                 best = asked.labels[int(np.argmax(chances))]
                 return Classification(best, asked.labels, chances, None, meta)
         return from_text(asked.labels, text, meta)
-
-    def _error(self, failed: Sequence[Mapping[str, Any]], count: int) -> EndpointError:
-        first = next((one for one in failed if one["asked"]), failed[0])
-        place = self.replies.path
-        kept = f"the other replies are kept in {place}" if place else "the other replies are kept"
-        return EndpointError(
-            f"lcl: {len(failed)} of {count} requests failed: {self.endpoint.base_url} "
-            f"{first['error']}; {kept}",
-            "ask again to send the failed ones alone, or failures='record' to go on without them",
-        )
-
-
-class _Run:
-    """Stops asking where nothing can succeed: a wrong key, or one failure after the other."""
-
-    def __init__(self, most: int) -> None:
-        self.reason: str | None = None
-        self._most = most
-        self._row = 0
-        self._lock = threading.Lock()
-
-    def note(self, exchange: Exchange) -> None:
-        with self._lock:
-            self._row = self._row + 1 if exchange.failure else 0
-            if exchange.final:
-                self.reason = f"the endpoint {exchange.failure}"
-            elif self._row >= self._most:
-                self.reason = f"{self._row} requests failed in a row"
-
-    def stop(self, reason: str) -> None:
-        self.reason = reason
-
-
-def words_of(message: Mapping[str, Any]) -> str:
-    """Return the words of a reply's message, unchanged; "" where there are none."""
-    content = message.get("content")
-    if isinstance(content, list):
-        parts = [one.get("text") for one in content if isinstance(one, Mapping)]
-        content = "".join(part for part in parts if isinstance(part, str))
-    if not isinstance(content, str) or not content:
-        content = message.get("refusal")
-    return content if isinstance(content, str) else ""
 
 
 def first_token(choice: Mapping[str, Any], labels: Sequence[str]) -> np.ndarray | None:

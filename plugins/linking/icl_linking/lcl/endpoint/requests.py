@@ -1,49 +1,29 @@
-"""A conversation as the body of a request, and the key under which its reply is kept."""
+"""A conversation with pictures as a request; of each picture a hash is kept."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from icl_core.endpoints import ChatRequest
 from icl_linking.lcl.chat import Turn
 from icl_linking.lcl.endpoint.pictures import DataUrls
 
 
-@dataclass(frozen=True, eq=False)
-class ChatRequest:
-    """One request for an answer.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PictureRequest(ChatRequest):
+    """A request whose messages hold pictures as `data:` addresses."""
 
-    Args:
-        model: name at the endpoint.
-        messages: as they are sent, with pictures as `data:` addresses.
-        params: the other fields.
-    """
-
-    model: str
-    messages: tuple[Mapping[str, Any], ...]
-    params: Mapping[str, Any]
-
-    def record(self) -> dict[str, Any]:
-        """What is kept of it: everything, with a hash in place of each picture."""
-        return {
-            "model": self.model,
-            "messages": [_without_pictures(one) for one in self.messages],
-            "params": dict(self.params),
-        }
-
-    @property
-    def key(self) -> str:
-        """The hash of model, messages and params."""
-        text = json.dumps(self.record(), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+    def recorded(self) -> Mapping[str, Any]:
+        """The messages, with a hash in place of each picture."""
+        return {"messages": [_without_pictures(one) for one in self.messages]}
 
 
 def chat_request(
     model: str, turns: Sequence[Turn], params: Mapping[str, Any], urls: DataUrls
-) -> ChatRequest:
+) -> PictureRequest:
     """Write a conversation as a request."""
     messages: list[dict[str, Any]] = []
     for turn in turns:
@@ -58,7 +38,7 @@ def chat_request(
             for part in turn.parts
         ]
         messages.append({"role": turn.role, "content": parts})
-    return ChatRequest(model, tuple(messages), dict(params))
+    return PictureRequest(model=model, messages=tuple(messages), params=dict(params))
 
 
 def _without_pictures(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from icl_core import InputError, MissingExtraError, PluginError
-from icl_core.errors import OfflineError
+from icl_core.endpoints.requests import Request
+from icl_core.errors import InputError, MissingExtraError, OfflineError, PluginError
 from icl_core.settings import settings
-from icl_linking.lcl.endpoint.requests import ChatRequest
 
-_log = logging.getLogger("icl.lcl")
+_log = logging.getLogger("icl.endpoints")
 
 LONGEST_WAIT = 60.0
 """Seconds; an endpoint that asks for a longer rest is given up."""
@@ -79,6 +78,7 @@ class Endpoint:
         key: handed to the client, never logged and never stored; None where none is needed.
         timeout: seconds for one answer.
         retries: further tries after a failure that may pass.
+        extra: what installs the client library.
         sleep: waits between tries.
 
     Raises:
@@ -93,6 +93,7 @@ class Endpoint:
         key: str | None,
         timeout: float,
         retries: int,
+        extra: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base_url = checked_url(base_url)
@@ -105,7 +106,7 @@ class Endpoint:
         except ModuleNotFoundError as error:
             raise MissingExtraError(
                 "endpoints are asked with the package openai, which is not installed",
-                "pip install 'icl-linking[api]'",
+                f"pip install '{extra}'",
             ) from error
         if key and self.base_url.startswith("http:") and not _is_here(_host(self.base_url)):
             _log.warning("the key is sent to %s without encryption", _host(self.base_url))
@@ -115,7 +116,7 @@ class Endpoint:
             api_key=key or "none", base_url=self.base_url, timeout=timeout, max_retries=0
         )
 
-    def ask(self, request: ChatRequest) -> Exchange:
+    def ask(self, request: Request) -> Exchange:
         """Send a request until it is answered, fails for good, or was tried often enough."""
         attempts: list[Attempt] = []
         while True:
@@ -128,7 +129,7 @@ class Endpoint:
             longest = min(MOST_WAIT, FIRST_WAIT * 2 ** (len(attempts) - 1))
             self.sleep(wait if wait >= 0 else longest)
 
-    def _try(self, request: ChatRequest) -> tuple[Attempt, Mapping[str, Any] | None, float | None]:
+    def _try(self, request: Request) -> tuple[Attempt, Mapping[str, Any] | None, float | None]:
         """Send a request once.
 
         Returns:
@@ -136,11 +137,11 @@ class Endpoint:
             where the endpoint names none, None where another try would not help.
         """
         start, library = time.monotonic(), self._openai
+        client = self._client
+        way = client.chat.completions if request.way == "chat" else client.completions
         try:
-            with self._client.chat.completions.with_streaming_response.create(
-                model=request.model,
-                messages=list(request.messages),
-                extra_body=dict(request.params),
+            with way.with_streaming_response.create(
+                model=request.model, extra_body=dict(request.params), **request.content
             ) as response:
                 status, raw = int(response.status_code), self._body(response, start)
         except (library.APITimeoutError, TimeoutError):
@@ -157,7 +158,7 @@ class Endpoint:
             words = f"cannot be reached, or broke off: {cause.splitlines()[0][:200]}"
             return Attempt(time.monotonic() - start, failure=words), None, -1.0
         seconds = time.monotonic() - start
-        reply, failure = understood(raw)
+        reply, failure = understood(raw, request.way)
         return Attempt(seconds, raw, status, failure), reply, None if reply is not None else -1.0
 
     def _body(self, response: Any, start: float) -> str:
@@ -193,8 +194,13 @@ class Endpoint:
         return text.replace(self._key, "***") if self._key else text
 
 
-def understood(raw: str) -> tuple[Mapping[str, Any] | None, str | None]:
-    """Read a reply: its JSON, or what is wrong with it in words."""
+def understood(raw: str, way: str = "chat") -> tuple[Mapping[str, Any] | None, str | None]:
+    """Read a reply: its JSON, or what is wrong with it in words.
+
+    Args:
+        raw: what came.
+        way: "chat" or "text", as the request.
+    """
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
@@ -207,9 +213,22 @@ def understood(raw: str) -> tuple[Mapping[str, Any] | None, str | None]:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         said = _said(raw) if isinstance(found, dict) else ""
         return None, f"answered with JSON that holds no choices{said}"
-    if not isinstance(choices[0].get("message"), dict):
+    if way == "chat" and not isinstance(choices[0].get("message"), dict):
         return None, "answered with JSON whose first choice holds no message"
+    if way == "text" and "text" not in choices[0]:
+        return None, "answered with JSON whose first choice holds no text"
     return found, None
+
+
+def words_of(message: Mapping[str, Any]) -> str:
+    """Return the words of a reply's message, unchanged; "" where there are none."""
+    content = message.get("content")
+    if isinstance(content, list):
+        parts = [one.get("text") for one in content if isinstance(one, Mapping)]
+        content = "".join(part for part in parts if isinstance(part, str))
+    if not isinstance(content, str) or not content:
+        content = message.get("refusal")
+    return content if isinstance(content, str) else ""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from icl_core import InputError
+from icl_core.errors import InputError
 
 OK, FAILED = "ok", "failed"
 _ADD = os.O_WRONLY | os.O_APPEND | os.O_CREAT
