@@ -13,6 +13,7 @@ from icl_cli.info import show_info
 from icl_cli.list import list_learners
 from icl_cli.plugins import list_plugins
 from icl_cli.predict import PredictCommand, predict
+from icl_cli.select import select
 
 # Plain help: the same text in a terminal, in a pipe and in the docs, and quick to start.
 app = typer.Typer(
@@ -65,6 +66,7 @@ app.command("list")(list_learners)
 app.command("info")(show_info)
 app.command("predict", cls=PredictCommand)(predict)
 app.command("demo")(demo)
+app.command("select")(select)
 app.add_typer(weights.app, name="weights")
 app.add_typer(bench.app, name="bench")
 app.command("plugins")(list_plugins)

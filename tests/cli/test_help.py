@@ -1,6 +1,6 @@
 import pytest
 
-COMMANDS = ("list", "info", "predict", "demo", "weights", "bench", "plugins", "plugin")
+COMMANDS = ("list", "info", "predict", "demo", "select", "weights", "bench", "plugins", "plugin")
 
 
 def test_help_has_a_quick_start_block(icl):
