@@ -60,6 +60,7 @@ class LearnerCard:
         takes_file: whether `weights=` may name a file although the card lists none.
         takes_text: whether `Context.text` changes its predictions.
         takes_covariates: whether covariates change its predictions.
+        takes_variates: whether it forecasts the variates of a series [V, T] together.
     """
 
     name: str
@@ -75,6 +76,7 @@ class LearnerCard:
     takes_file: bool = False
     takes_text: bool = False
     takes_covariates: bool = False
+    takes_variates: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or self.name != self.name.lower() or " " in self.name:

@@ -151,9 +151,12 @@ class Learner(ABC):
         while batch := list(islice(source, batch_size)):
             task = self.card.task
             pairs = [(coerce_context(task, e.context), coerce_query(task, e.query)) for e in batch]
+            for context, query in pairs:
+                self._check_pair(context, query)
             with naming_errors(self.card):
                 predictions = self._predict_episodes(pairs, **options)
-            self._check_outputs([query for _, query in pairs], predictions)
+            queries = [query for _, query in pairs]
+            self._check_outputs(queries, predictions, [context for context, _ in pairs])
             yield from predictions
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
@@ -176,9 +179,22 @@ class Learner(ABC):
                 f"with {len(predictions)} predictions"
             )
 
-    def _check_outputs(self, queries: Sequence[Any], predictions: Sequence[Any]) -> None:
+    def _check_pair(self, context: Context, query: Any) -> None:
+        """Refuse a query that does not go with the context."""
+        if self.card.takes_covariates and context.history is not None:
+            from icl_core.coerce.covariates import check_names
+
+            check_names(context.history, query)
+
+    def _check_outputs(
+        self,
+        queries: Sequence[Any],
+        predictions: Sequence[Any],
+        contexts: Sequence[Context] | None = None,
+    ) -> None:
         self._check_count(queries, predictions)
-        for query, prediction in zip(queries, predictions, strict=True):
+        asked = [None] * len(queries) if contexts is None else [_variates(c) for c in contexts]
+        for query, prediction, variates in zip(queries, predictions, asked, strict=True):
             answers = prediction if isinstance(query, Video) else [prediction]
             if not isinstance(answers, list | tuple):
                 raise PluginError(
@@ -186,7 +202,7 @@ class Learner(ABC):
                     "expected a list with one prediction a frame"
                 )
             for answer in answers:
-                check_prediction(self.card, query, answer)
+                check_prediction(self.card, query, answer, variates)
                 note_orientation(query, answer)
 
     def __repr__(self) -> str:
@@ -218,9 +234,11 @@ class PreparedContext:
         learner._check_options(options)
         many = isinstance(query, list)
         queries = [coerce_query(learner.card.task, q) for q in (query if many else [query])]
+        for one in queries:
+            learner._check_pair(self.context, one)
         with naming_errors(learner.card):
             predictions = learner._predict(self._state, queries, **options)
-        learner._check_outputs(queries, predictions)
+        learner._check_outputs(queries, predictions, [self.context] * len(queries))
         return predictions if many else predictions[0]
 
     def follow(self, video: Any, **options: Any) -> Iterator[Any]:
@@ -257,6 +275,15 @@ class PreparedContext:
                 check_prediction(learner.card, query, answer)
                 note_orientation(query, answer)
                 yield answer
+
+
+def _variates(context: Context) -> int | None:
+    """How many variates a history has; None where there is none."""
+    if context.history is None:
+        return None
+    from icl_core.coerce.variates import variate_count
+
+    return variate_count(context.history)
 
 
 class naming_errors:  # noqa: N801 - reads as a statement: `with naming_errors(card):`

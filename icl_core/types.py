@@ -45,10 +45,13 @@ class Series:
 
     Args:
         values: float64 [T], or [V, T] for several variates; NaN = missing. Infinities are refused.
+            Several variates are forecast together, by learners that can.
         start: time stamp of the first value (`numpy.datetime64`), if known.
         freq: pandas frequency alias of one step, such as "h", "D", "MS", if known.
         name: what the series is called in tables and plots.
-        covariates: name -> array [T], for learners that read them.
+        covariates: name -> array [T] of numbers or words (categories), for learners that read
+            them. Those that the `Horizon` has too are known into the future.
+        variates: what the V variates are called; "0", "1", ... where not given.
     """
 
     values: np.ndarray
@@ -56,6 +59,7 @@ class Series:
     freq: str | None = None
     name: str | None = None
     covariates: Mapping[str, Any] | None = None
+    variates: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         import numpy as np  # here, since listing learners shall not pay for it
@@ -76,7 +80,8 @@ class Horizon:
     Args:
         length: number of steps, at least 1.
         quantile_levels: levels in (0, 1), strictly increasing; None = the learner's own.
-        covariates: name -> array [length], values known for the future.
+        covariates: name -> array [length], values known for the future; more of them than the
+            length are cut off. The history has a covariate of the same name.
     """
 
     length: int

@@ -31,6 +31,7 @@ def show_info(
             "licence": card.licence or "-",
             "reads text": "yes" if card.takes_text else "no",
             "reads covariates": "yes" if card.takes_covariates else "no",
+            "forecasts variates together": "yes" if card.takes_variates else "no",
             **({"needs the extra": card.extra} if card.extra else {}),
         }
     )

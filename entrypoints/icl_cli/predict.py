@@ -34,7 +34,13 @@ def predict(
         ),
     ] = None,
     column: Annotated[
-        str | None, typer.Option("--column", metavar="C", help="Column with the values.")
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="C",
+            help="Column with the values; once for each of several. Learners of several variates "
+            "forecast them together.",
+        ),
     ] = None,
     time_column: Annotated[
         str | None,
@@ -44,6 +50,20 @@ def predict(
         str | None,
         typer.Option(
             "--item-column", metavar="I", help="Column that tells the series of a long table apart."
+        ),
+    ] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--covariate",
+            metavar="C",
+            help="Column of FILE that helps: past values; give it once for each.",
+        ),
+    ] = None,
+    future: Annotated[
+        str | None,
+        typer.Option(
+            "--future", metavar="FILE", help="Table of the steps to come: covariates known ahead."
         ),
     ] = None,
     freq: Annotated[
@@ -161,6 +181,7 @@ def predict(
     Forecasting:
       icl predict tirex --series sales.csv --column sales --time-column month --horizon 12
       icl predict tirex --series long.parquet --column y --item-column id --horizon 24 --out f.csv
+      icl predict tirex2 --series s.csv --column y --covariate price --future next.csv --horizon 12
     Images:
       icl predict NAME --example a.jpg=a_mask.png --query b.jpg --out b_mask.png
       icl predict NAME --example a.jpg=a_mask.png --query photos/ --out masks/ --overlay drawn/
@@ -176,9 +197,11 @@ def predict(
     request = Request(
         card=registry.learner_card(name),
         series=series,
-        column=column,
+        columns=tuple(column or ()),
         time_column=time_column,
         item_column=item_column,
+        covariates=tuple(covariate or ()),
+        future=future,
         freq=freq,
         encoding=encoding,
         decimal=decimal,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from icl_cli.guard import say
 from icl_cli.output import print_json
-from icl_core.errors import InputError, MissingExtraError
+from icl_core.errors import InputError
 
 if TYPE_CHECKING:
     from icl_cli.request import Request
+    from icl_core.coerce.frame_series import FrameSeries
     from icl_core.results import Forecast
     from icl_core.types import Series
 
@@ -30,13 +31,19 @@ def predict_series(request: Request) -> None:
     from icl_core.types import Context, Episode, Horizon
 
     _check_places(request)
-    horizon = Horizon(request.horizon or 0, quantile_levels=request.levels())
-    series = _read(request)
+    length, levels = request.horizon or 0, request.levels()
+    found = _read(request)
+    series = [one.series for one in found]
+    known = _future(request, found)
     plots = _plot_places(request, series)
     learner, options = request.load()
     episodes = (
-        Episode(Context(history=one, text=request.text), horizon, meta={"id": one.name})
-        for one in series
+        Episode(
+            Context(history=one, text=request.text),
+            Horizon(length, levels, ahead),
+            meta={"id": one.name},
+        )
+        for one, ahead in zip(series, known, strict=True)
     )
     forecasts: list[Any] = list(
         learner.predict_episodes(episodes, batch_size=request.batch_size, **options)
@@ -48,21 +55,45 @@ def predict_series(request: Request) -> None:
         say(f"Wrote {request.out}" + (f" and {len(plots)} plot(s)" if plots else ""))
 
 
-def _read(request: Request) -> list[Series]:
-    from icl_core.coerce.tables import read_table, series_from_frame
+def _read(request: Request) -> list[FrameSeries]:
+    from icl_core.coerce.frame_series import frame_series
 
     if request.series == "-" and sys.stdin.isatty():
         say("Reading the series from standard input; Ctrl-D ends it.")
-    frame = read_table(
-        request.series or "-", encoding=request.encoding or "utf-8", decimal=request.decimal or "."
-    )
-    return series_from_frame(
-        frame,
-        column=request.column,
+    columns = list(request.columns)
+    return frame_series(
+        _table(request, request.series or "-"),
+        column=columns[0] if len(columns) == 1 else columns or None,
         time_column=request.time_column,
         item_column=request.item_column,
         freq=request.freq,
+        covariates=request.covariates,
+        together=bool(columns) and request.card.takes_variates,
     )
+
+
+def _future(request: Request, found: Sequence[FrameSeries]) -> list[dict[str, Any] | None]:
+    """The covariates of each series that are known into the future."""
+    if request.future is None:
+        return [None] * len(found)
+    from icl_core.coerce.frame_future import future_from_frame
+
+    return list(
+        future_from_frame(
+            _table(request, request.future),
+            found,
+            request.covariates,
+            request.horizon or 0,
+            request.time_column,
+            request.item_column,
+        )
+    )
+
+
+def _table(request: Request, place: str) -> Any:
+    from icl_core.coerce.tables import read_table
+
+    return read_table(place, encoding=request.encoding or "utf-8", decimal=request.decimal or ".")
 
 
 def _check_places(request: Request) -> None:
@@ -122,7 +153,7 @@ def _write(request: Request, forecasts: Sequence[Forecast]) -> None:
 
 
 def _write_file(path: Path, forecasts: Sequence[Forecast], data: Any, overwrite: bool) -> None:
-    from icl_core.results.save import atomic_path, write_json
+    from icl_core.results.save import atomic_path, write_json, write_parquet
 
     if len(forecasts) == 1:
         forecasts[0].save(path, overwrite=overwrite)
@@ -139,12 +170,7 @@ def _write_file(path: Path, forecasts: Sequence[Forecast], data: Any, overwrite:
 
         frame = pandas.concat([f.to_pandas() for f in forecasts], ignore_index=True)
         with atomic_path(path, overwrite) as temporary:
-            try:
-                frame.to_parquet(temporary, index=False)
-            except ImportError as error:
-                raise MissingExtraError(
-                    "writing Parquet needs pyarrow", "pip install 'icl-suite[table]'"
-                ) from error
+            write_parquet(frame, temporary)
 
 
 def _write_csv(forecasts: Sequence[Forecast], file: TextIO) -> None:

@@ -26,9 +26,11 @@ class Request:
 
     card: LearnerCard
     series: str | None
-    column: str | None
+    columns: tuple[str, ...]
     time_column: str | None
     item_column: str | None
+    covariates: tuple[str, ...]
+    future: str | None
     freq: str | None
     encoding: str | None
     decimal: str | None
@@ -63,9 +65,11 @@ class Request:
         name, task = self.card.name, self.card.task
         of_series: dict[str, object] = {
             "--series": self.series,
-            "--column": self.column,
+            "--column": self.columns,
             "--time-column": self.time_column,
             "--item-column": self.item_column,
+            "--covariate": self.covariates,
+            "--future": self.future,
             "--freq": self.freq,
             "--encoding": self.encoding,
             "--decimal": self.decimal,
@@ -92,6 +96,10 @@ class Request:
         for option in wanted:
             if here[option] in (None, ()):
                 raise InputError(f"{name} {takes}; {option} is missing")
+        if self.covariates and not self.card.takes_covariates:
+            raise InputError(f"{name} reads no covariates, expected no --covariate")
+        if self.future is not None and not self.covariates:
+            raise InputError("--future is given without --covariate, which names its columns")
         if self.queries and self.videos:
             raise InputError("--query and --video are both given, expected pictures or videos")
         if self.fps is not None and (self.fps <= 0 or not self.videos):

@@ -31,7 +31,7 @@ class FrameSeries:
 
     Args:
         item: its value in the item column; None where there is no such column.
-        column: the column its values come from.
+        column: the column its values come from; of several variates all of them, with commas.
         series: the series, on a regular grid where there is a time column.
     """
 
@@ -63,7 +63,27 @@ def series_from_frame(
     time_column: str | None = None,
     item_column: str | None = None,
     freq: Any = None,
+    *,
+    covariates: Sequence[str] = (),
+    together: bool = False,
 ) -> list[Series]:
+    """Take the series out of a data frame; see `frame_series`, which also tells their items."""
+    found = frame_series(
+        frame, column, time_column, item_column, freq, covariates=covariates, together=together
+    )
+    return [one.series for one in found]
+
+
+def frame_series(
+    frame: Any,
+    column: str | Sequence[str] | None = None,
+    time_column: str | None = None,
+    item_column: str | None = None,
+    freq: Any = None,
+    *,
+    covariates: Sequence[str] = (),
+    together: bool = False,
+) -> list[FrameSeries]:
     """Take the series out of a data frame.
 
     A long frame has one row a time stamp and item, and a column that tells the items apart; a
@@ -78,10 +98,12 @@ def series_from_frame(
         time_column: column with the time stamps.
         item_column: column that tells the items apart.
         freq: frequency of the time stamps; found over all series where not given.
+        covariates: columns of numbers or words that go with every series of their row's item.
+        together: whether several value columns are the variates of one series.
 
     Returns:
-        One `Series` an item and column, in the order they first appear, named after the item, the
-        column, or both.
+        One series an item and column, in the order they first appear, named after the item, the
+        column, or both; with `together` one an item, whose variates are named after the columns.
 
     Raises:
         InputError: a column is not there or not numbers, time stamps are doubled or off the grid,
@@ -89,12 +111,21 @@ def series_from_frame(
     """
     frame = flat_frame(frame)
     if "target" in frame and column in (None, "target") and _holds_lists(frame["target"]):
-        return _entries(frame, freq)
+        return [FrameSeries(None, "target", one) for one in _entries(frame, freq)]
     item_column = find_column(frame, item_column, ITEM_COLUMNS, "item")
     time_column = find_column(frame, time_column, TIME_COLUMNS, "time")
-    columns = _value_columns(frame, column, {item_column, time_column})
-    split = split_frame(frame, columns, time_column, item_column, freq)
-    return [one.series for one in split.series]
+    beside = [find_column(frame, name, (), "covariate") or name for name in covariates]
+    columns = _value_columns(frame, column, {item_column, time_column, *beside})
+    split = split_frame(
+        frame,
+        columns,
+        time_column,
+        item_column,
+        freq,
+        covariates=beside,
+        together=together and len(columns) > 1,
+    )
+    return list(split.series)
 
 
 def split_frame(
@@ -105,6 +136,8 @@ def split_frame(
     freq: Any = None,
     *,
     sort_items: bool = False,
+    covariates: Sequence[str] = (),
+    together: bool = False,
 ) -> SplitFrame:
     """Check a frame as a whole, then give its series one by one.
 
@@ -115,6 +148,8 @@ def split_frame(
         item_column: column that tells the items apart, or None for one item.
         freq: frequency; found over all items where not given.
         sort_items: whether items come sorted instead of in the order they appear.
+        covariates: columns of numbers or words that go with every series of their item.
+        together: whether the columns are the variates of one series an item.
 
     Raises:
         InputError: as `series_from_frame`. Values of an item (all missing) are only looked at
@@ -123,6 +158,7 @@ def split_frame(
     if len(frame) == 0:
         raise InputError("the frame has no rows, expected at least one")
     values = {column: _numbers(frame, column) for column in columns}
+    beside = {column: covariate_column(frame, column) for column in covariates}
     codes, items = _items(frame, item_column, sort_items)
     order = np.argsort(codes, kind="stable")
     stamps, when = None, None
@@ -151,18 +187,35 @@ def split_frame(
                 )
         shared = infer_frequency(by_item, stamps.freq if freq is None else freq)
 
+    parts = list(values.items())
+    if together:
+        parts = [(",".join(columns), np.stack(list(values.values())))]
+
     def make() -> Iterator[FrameSeries]:
         for item, cut in zip(items, cuts, strict=True):
-            for column, numbers in values.items():
-                name = _name(item, column, item_column is not None, len(columns) > 1)
-                own = numbers[order[cut]]
+            known = {key: column[order[cut]] for key, column in beside.items()}
+            for column, numbers in parts:
+                title = _name(item, column, item_column is not None, len(parts) > 1)
+                name = None if together and item_column is None else title
+                own = numbers[..., order[cut]]
+                variates = tuple(columns) if together else None
                 if when is None or shared is None:
-                    series = to_series(own, freq=shared, name=name)
+                    series = to_series(Series(own, None, shared, name, known, variates))
                 else:
-                    series = regular_series(own, when[cut], shared, name=name)
+                    series = regular_series(
+                        own, when[cut], shared, name=name, covariates=known, variates=variates
+                    )
                 yield FrameSeries(item, column, series)
 
-    return SplitFrame(shared, stamps, len(items) * len(columns), make())
+    return SplitFrame(shared, stamps, len(items) * len(parts), make())
+
+
+def covariate_column(frame: Any, column: str) -> np.ndarray:
+    """Take a column of numbers, booleans or words; entries are only checked with the series."""
+    array = column_array(pandas(), frame[column])
+    if array.dtype.kind in "biufO":
+        return array
+    return np.asarray(frame[column].astype(object).to_numpy(dtype=object))
 
 
 def flat_frame(frame: Any) -> Any:

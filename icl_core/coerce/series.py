@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from icl_core.coerce.covariates import to_covariates
 from icl_core.coerce.infer import infer_frequency
 from icl_core.coerce.stamps import period_start_freq, to_stamps
 from icl_core.coerce.timeline import (
@@ -77,44 +79,60 @@ def to_horizon(value: Any) -> Horizon:
     """Turn a number of steps, or a `Horizon`, into a checked `Horizon`.
 
     Raises:
-        InputError: the length is no whole number of at least 1, or the quantile levels are not
-            strictly increasing numbers between 0 and 1.
+        InputError: the length is no whole number of at least 1, the quantile levels are not
+            strictly increasing numbers between 0 and 1, or a covariate has fewer values than the
+            horizon steps. More are cut off.
     """
     if not isinstance(value, Horizon):
         return Horizon(_length(value))
     length = _length(value.length)
-    for key, known in (value.covariates or {}).items():
-        if np.shape(known)[-1:] != (length,):
-            raise InputError(
-                f"covariate {key!r} has shape {list(np.shape(known))}, "
-                f"expected the horizon's {length} steps last"
-            )
-    return Horizon(length, _levels(value.quantile_levels), value.covariates)
+    known = to_covariates(value.covariates, length, "the horizon", may_be_longer=True)
+    return Horizon(length, _levels(value.quantile_levels), known)
 
 
 def regular_series(
-    values: np.ndarray, stamps: np.ndarray, freq: str, *, name: str | None = None
+    values: np.ndarray,
+    stamps: np.ndarray,
+    freq: str,
+    *,
+    name: str | None = None,
+    covariates: Mapping[str, np.ndarray] | None = None,
+    variates: tuple[str, ...] | None = None,
 ) -> Series:
     """Make a `Series` from values and their time stamps: sorted, gaps filled with NaN.
 
     Args:
-        values: [T] numbers of any kind.
+        values: [T] or [V, T] numbers of any kind.
         stamps: naive `datetime64[ns]` [T], any order.
         freq: canonical frequency of the grid.
         name: what to call the series.
+        covariates: name -> [T] numbers or words, in the order of the stamps.
+        variates: what the V variates are called.
 
     Raises:
         InputError: as `to_series`, or a time stamp that is not on the grid.
     """
     what = name or "series"
-    values, stamps = in_order(values, stamps, what)
+    order, stamps = in_order(np.arange(len(stamps)), stamps, what)
     start, rows = place(stamps, freq, what)
-    series = _finish(values, start, freq, name)
-    if len(rows) == rows[-1] + 1:
+    beside = {key: column[order] for key, column in (covariates or {}).items()}
+    series = _finish(np.asarray(values)[..., order], start, freq, name, beside, variates)
+    total = int(rows[-1]) + 1
+    if len(rows) == total:
         return series
-    filled = np.full(int(rows[-1]) + 1, np.nan)
-    filled[rows] = series.values
-    return Series(filled, start, freq, name)
+    spread = {
+        key: _spread(column, rows, total) for key, column in (series.covariates or {}).items()
+    }
+    filled = _spread(series.values, rows, total)
+    return replace(series, values=filled, covariates=spread or None)
+
+
+def _spread(values: np.ndarray, rows: np.ndarray, total: int) -> np.ndarray:
+    """Put values [..., T] on the rows of a grid; the others are missing."""
+    missing = None if values.dtype == object else np.nan
+    filled = np.full((*values.shape[:-1], total), missing, dtype=values.dtype)
+    filled[..., rows] = values
+    return filled
 
 
 def in_order(
@@ -142,6 +160,7 @@ def _finish(
     freq: Any,
     name: str | None,
     covariates: Mapping[str, Any] | None = None,
+    variates: tuple[str, ...] | None = None,
 ) -> Series:
     """Check values, start and frequency, which every road ends with."""
     what = name or "series"
@@ -158,7 +177,8 @@ def _finish(
         freq = to_freq(freq, start)
         if start is not None:
             grid(start, freq, 1)  # refuses a start that is no stamp of the frequency
-    return Series(values, start, freq, name, covariates)
+    known = to_covariates(covariates, values.shape[-1], name or "the series")
+    return Series(values, start, freq, name, known, _variates(variates, values, what))
 
 
 def _from_series(value: Series, start: Any, freq: Any, name: str | None) -> Series:
@@ -166,19 +186,29 @@ def _from_series(value: Series, start: Any, freq: Any, name: str | None) -> Seri
     what = name or value.name or "series"
     if array.ndim not in (1, 2):
         raise InputError(f"{what} has shape {list(array.shape)}, expected [T] or [V, T]")
-    for key, known in (value.covariates or {}).items():
-        if np.shape(known)[-1:] != array.shape[-1:]:
-            raise InputError(
-                f"{what}: covariate {key!r} has shape {list(np.shape(known))}, "
-                f"expected the series' {array.shape[-1]} steps last"
-            )
     return _finish(
         array,
         value.start if start is None else start,
         value.freq if freq is None else freq,
         value.name if name is None else name,
         value.covariates,
+        value.variates,
     )
+
+
+def _variates(names: Any, values: np.ndarray, what: str) -> tuple[str, ...] | None:
+    """Check the names of the variates of [V, T]."""
+    if names is None:
+        return None
+    found = (names,) if isinstance(names, str) else tuple(names)
+    count = len(values) if values.ndim == 2 else 1
+    if (
+        len(found) != count
+        or len(set(found)) < count
+        or not all(isinstance(name, str) for name in found)
+    ):
+        raise InputError(f"{what} has the variates {found}, expected {count} different names")
+    return found
 
 
 def _from_entry(value: Mapping[Any, Any], start: Any, freq: Any, name: str | None) -> Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +40,8 @@ class RunOptions:
         device: as in `icl.load`.
         dtype: as in `icl.load`.
         retry_failed: run failed episodes again.
-        max_failures: stop after more failures than this; None = never.
+        max_failures: stop after more failures than this in all; below 1: after more than this
+            share of a trial's episodes; None = never.
     """
 
     batch_size: int = 16
@@ -47,16 +49,29 @@ class RunOptions:
     device: str = "auto"
     dtype: str = "auto"
     retry_failed: bool = False
-    max_failures: int | None = None
+    max_failures: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("batch_size", self.batch_size, 1),
-            ("limit", self.limit, 1),
-            ("max_failures", self.max_failures, 0),
-        ):
-            if value is not None and (isinstance(value, bool) or value < least):
-                raise InputError(f"{name} is {value!r}, expected a whole number from {least}")
+        for name, value in (("batch_size", self.batch_size), ("limit", self.limit)):
+            if value is not None and (isinstance(value, bool) or value < 1):
+                raise InputError(f"{name} is {value!r}, expected a whole number from 1")
+        most = self.max_failures
+        if most is not None and (isinstance(most, bool) or not 0 <= most < math.inf):
+            raise InputError(f"max_failures is {most!r}, expected a number or a share, from 0")
+
+    def too_many(self, failures: int, of_trial: int, episodes: int) -> bool:
+        """Say whether a run has to stop.
+
+        Args:
+            failures: failed episodes of all trials.
+            of_trial: failed episodes of the running trial.
+            episodes: how many the running trial has.
+        """
+        if self.max_failures is None:
+            return False
+        if 0 < self.max_failures < 1:
+            return of_trial > self.max_failures * episodes
+        return failures > self.max_failures
 
 
 @dataclass
@@ -203,9 +218,9 @@ def _run_one(
                 store.write(one.key, rows, seconds, environment(one.learner))
                 watcher.advanced(one.trial, rows, seconds)
                 if options.max_failures is not None:
-                    found = outcome.failures + _failures(store, one.key)
-                    if found > options.max_failures:
-                        outcome.failures = found
+                    failed = _failures(store, one.key)
+                    if options.too_many(outcome.failures + failed, failed, length):
+                        outcome.failures += failed
                         return True
         waiting = busy
         if busy:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from icl_core.results.classification import Classification
     from icl_core.results.forecast import Forecast
     from icl_core.results.label_map import LabelMap
+    from icl_core.results.multi_forecast import MultiForecast
     from icl_core.results.picture import Picture
     from icl_core.results.prediction import Prediction
     from icl_core.results.segmentation import Segmentation
@@ -18,6 +19,7 @@ __all__ = [
     "Classification",
     "Forecast",
     "LabelMap",
+    "MultiForecast",
     "Picture",
     "Prediction",
     "Segmentation",
@@ -29,6 +31,7 @@ _HOME = {
     "Classification": "classification",
     "Forecast": "forecast",
     "LabelMap": "label_map",
+    "MultiForecast": "multi_forecast",
     "Picture": "picture",
     "Prediction": "prediction",
     "Segmentation": "segmentation",

@@ -22,7 +22,9 @@ _NAMES = {
 }
 
 
-def check_prediction(card: LearnerCard, query: Any, prediction: Any) -> None:
+def check_prediction(
+    card: LearnerCard, query: Any, prediction: Any, variates: int | None = None
+) -> None:
     """Raise unless an answer has the type, size, dtype and finite values its query asks for.
 
     Args:
@@ -30,6 +32,8 @@ def check_prediction(card: LearnerCard, query: Any, prediction: Any) -> None:
         query: the coerced query: an image [H, W, 3], a `Video` (then `prediction` answers one of
             its frames), or a `Horizon`.
         prediction: the answer.
+        variates: of a forecasting context, how many its history has: one is answered by a
+            `Forecast`, more by a `MultiForecast` of as many. None = not known: either will do.
 
     Raises:
         PluginError: names the learner, the field, what it is, and what was expected.
@@ -37,6 +41,10 @@ def check_prediction(card: LearnerCard, query: Any, prediction: Any) -> None:
     from icl_core import results
 
     name = _NAMES[card.task]
+    if card.task is Task.FORECASTING and _is_multi(prediction, variates):
+        for forecast in _forecasts(card, prediction, variates):
+            _check_forecast(card, query, forecast)
+        return
     if not isinstance(prediction, getattr(results, name)):
         raise PluginError(
             f"{card.name} returned {type(prediction).__name__}, "
@@ -63,6 +71,28 @@ def note_orientation(query: Any, prediction: Prediction) -> None:
         return
     image = query.frames if isinstance(query, Video) else query
     prediction.meta["orientation_applied"] = bool(getattr(image, "orientation_applied", False))
+
+
+def _is_multi(prediction: Any, variates: int | None) -> bool:
+    """Whether an answer is, or has to be, one of several variates."""
+    from icl_core.results import MultiForecast
+
+    return variates not in (None, 1) or (variates is None and isinstance(prediction, MultiForecast))
+
+
+def _forecasts(card: LearnerCard, prediction: Any, variates: int | None) -> tuple[Forecast, ...]:
+    from icl_core.results import MultiForecast
+
+    if not isinstance(prediction, MultiForecast):
+        raise PluginError(
+            f"{card.name} returned {type(prediction).__name__}, "
+            f"expected MultiForecast for a history of {variates} variates"
+        )
+    if variates is not None and len(prediction) != variates:
+        raise PluginError(
+            f"{card.name} returned {len(prediction)} variates, expected the history's {variates}"
+        )
+    return prediction.forecasts
 
 
 def _check_forecast(card: LearnerCard, horizon: Horizon, forecast: Forecast) -> None:

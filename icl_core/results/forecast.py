@@ -12,7 +12,14 @@ import numpy as np
 
 from icl_core.errors import InputError, MissingExtraError, PluginError
 from icl_core.results.prediction import Prediction, check_array
-from icl_core.results.save import atomic_path, check_suffix, csv_cell, strict_json, write_json
+from icl_core.results.save import (
+    atomic_path,
+    check_suffix,
+    csv_cell,
+    strict_json,
+    write_json,
+    write_parquet,
+)
 
 if TYPE_CHECKING:
     from icl_core.types import Series
@@ -123,12 +130,7 @@ class Forecast(Prediction):
                 with temporary.open("w", newline="", encoding="utf-8") as file:
                     self.write_csv(file)
             else:
-                try:
-                    frame.to_parquet(temporary, index=False)
-                except ImportError as error:
-                    raise MissingExtraError(
-                        "writing Parquet needs pyarrow", "pip install 'icl-suite[table]'"
-                    ) from error
+                write_parquet(frame, temporary)
         return Path(path)
 
     def write_csv(self, file: TextIO, header: bool = True) -> None:

@@ -12,6 +12,7 @@ from icl_core.results.save import atomic_path
 
 if TYPE_CHECKING:
     from icl_core.results.forecast import Forecast
+    from icl_core.results.multi_forecast import MultiForecast
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -34,11 +35,45 @@ def fan_chart(
         A `matplotlib.figure.Figure` that belongs to nobody else: pyplot is not touched, so this
         works without a display and in threads.
     """
+    known = _truth(truth, (len(forecast),))
+    figure = _new_figure(history_steps, 1)
+    _draw(figure.add_subplot(), forecast, history_steps, title, known)
+    return figure
+
+
+def stacked_charts(
+    forecasts: MultiForecast,
+    *,
+    history_steps: int | None = None,
+    title: str | None = None,
+    truth: Any = None,
+) -> Any:
+    """Draw the forecast of each variate below the other; see `MultiForecast.plot`.
+
+    Returns:
+        A `matplotlib.figure.Figure`, as from `fan_chart`.
+    """
+    count = len(forecasts)
+    known = _truth(truth, (count, len(forecasts[0])))
+    figure = _new_figure(history_steps, count)
+    for number, (name, one) in enumerate(zip(forecasts.variates, forecasts, strict=True)):
+        axes = figure.add_subplot(count, 1, number + 1)
+        _draw(axes, one, history_steps, name, None if known is None else known[number])
+    if title or forecasts.name:
+        figure.suptitle(title or forecasts.name, parse_math=False)
+    return figure
+
+
+def _truth(truth: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    known = None if truth is None else np.asarray(truth, dtype=np.float64)
+    if known is not None and known.shape != shape:
+        raise InputError(f"the truth has shape {list(known.shape)}, expected {list(shape)}")
+    return known
+
+
+def _new_figure(history_steps: int | None, charts: int) -> Any:
     if history_steps is not None and history_steps < 0:
         raise InputError(f"history_steps is {history_steps}, expected 0 or more")
-    known = None if truth is None else np.asarray(truth, dtype=np.float64)
-    if known is not None and known.shape != (len(forecast),):
-        raise InputError(f"the truth has shape {list(known.shape)}, expected [{len(forecast)}]")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -46,9 +81,18 @@ def fan_chart(
         raise MissingExtraError(
             "drawing a forecast needs matplotlib", "pip install 'icl-suite[plot]'"
         ) from error
-    figure = Figure(figsize=_SIZE, layout="constrained")
+    figure = Figure(figsize=(_SIZE[0], charts * _SIZE[1]), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    return figure
+
+
+def _draw(
+    axes: Any,
+    forecast: Forecast,
+    history_steps: int | None,
+    title: str | None,
+    known: np.ndarray | None,
+) -> None:
     past_x, past_y, future_x = _time_axis(forecast, history_steps)
     if past_y.size:
         # A lone point between gaps is no line, and would not be seen.
@@ -72,7 +116,6 @@ def fan_chart(
         axes.xaxis.set_major_locator(locator)
         formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_formatter(formatter)
-    return figure
 
 
 def write_figure(figure: Any, path: str | Path, overwrite: bool = False, dpi: int = 144) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from icl_core.errors import InputError
+from icl_core.errors import InputError, MissingExtraError
 
 _PLACE_ERRORS = {
     errno.ENOSPC,
@@ -126,6 +126,20 @@ def write_json(path: str | Path, value: Any, overwrite: bool = False) -> Path:
         text = json.dumps(strict_json(value), allow_nan=False, ensure_ascii=False, indent=1)
         temporary.write_text(text + "\n", encoding="utf-8")
     return Path(path)
+
+
+def write_parquet(frame: Any, path: Path) -> None:
+    """Write a `DataFrame` to a temporary file of `atomic_path`.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    try:
+        frame.to_parquet(path, index=False)
+    except ImportError as error:
+        raise MissingExtraError(
+            "writing Parquet needs pyarrow", "pip install 'icl-suite[table]'"
+        ) from error
 
 
 def csv_cell(value: Any) -> Any:

@@ -39,6 +39,7 @@ BASELINE_CARDS: tuple[LearnerCard, ...] = (
         paper="Hyndman and Khandakar (2008), doi:10.18637/jss.v027.i03",
         options={"seasonality": _SEASONALITY, "max_context": _MAX_CONTEXT},
         extra=_STATS,
+        takes_covariates=True,
     ),
     LearnerCard(
         name="auto-theta",

@@ -44,7 +44,7 @@ def one_history(context: Context, learner: str) -> Series:
         )
     if not np.isfinite(values).any():
         raise InputError(f"{learner} got a history of {values.size} values, none of them known")
-    return Series(values, series.start, series.freq, series.name)
+    return Series(values, series.start, series.freq, series.name, series.covariates)
 
 
 def interpolated(values: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from icl_core.errors import InputError, MissingExtraError
 from icl_core.learner import Learner, LoadOptions
 from icl_core.results import Forecast, Prediction
 from icl_core.types import Context, Horizon, Series
+from icl_forecasting.baselines.exogenous import Regressors, regressors
 from icl_forecasting.baselines.history import (
     interpolated,
     latest,
@@ -42,13 +43,13 @@ log = logging.getLogger("icl.forecasting.baselines")
 
 @dataclass
 class _History:
-    """A prepared series; models are fitted when first asked for, once for each seasonality."""
+    """A prepared series; models are fitted when first asked for, once for what they read."""
 
     series: Series
     values: np.ndarray
     filled: np.ndarray
     exponent: int
-    models: dict[int, Any] = field(default_factory=dict)
+    models: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
 
 class StatisticalLearner(Learner):
@@ -70,6 +71,9 @@ class StatisticalLearner(Learner):
     model_name: ClassVar[str]
     max_seasonality: ClassVar[int | None] = None
     """Seasons longer than this are ignored, since the method cannot fit them."""
+
+    takes_regressors: ClassVar[bool] = False
+    """Whether the model regresses on covariates."""
 
     def __init__(
         self,
@@ -125,8 +129,15 @@ class StatisticalLearner(Learner):
         if self.max_seasonality is not None and season > self.max_seasonality:
             fitted = 1
             meta["note"] = f"a season of {season} is more than {self.model_name} can fit: ignored"
+        beside = None
+        if self.takes_regressors and history.series.covariates:
+            read = history.values.size
+            beside = regressors(history.series, horizon, read, self.card.name, fitted)
+            meta["covariates"] = list(beside.names) if beside else []
         try:
-            point, quantiles = self._fit_and_forecast(history, horizon.length, levels, fitted)
+            point, quantiles = self._fit_and_forecast(
+                history, horizon.length, levels, fitted, beside
+            )
         except Exception as error:
             # The library raises whatever its optimiser met; a baseline must answer all the same.
             meta["fallback"] = f"{type(error).__name__}: {error}"
@@ -135,7 +146,12 @@ class StatisticalLearner(Learner):
         return to_forecast(history.series, levels, quantiles, point, meta)
 
     def _fit_and_forecast(
-        self, history: _History, length: int, levels: Sequence[float], season: int
+        self,
+        history: _History,
+        length: int,
+        levels: Sequence[float],
+        season: int,
+        beside: Regressors | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         filled = history.filled
         if filled.size < MIN_VALUES:
@@ -145,14 +161,17 @@ class StatisticalLearner(Learner):
         coverages = sorted({_coverage(level) for level in levels} - {0.0})
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            if season not in history.models:
+            key = (season, beside and beside.names)
+            past = {} if beside is None else {"X": beside.past}
+            future = {} if beside is None else {"X": beside.future}
+            if key not in history.models:
                 model = self._new_model(season, filled.size)
-                history.models[season] = model.fit(np.ldexp(filled, -history.exponent))
+                history.models[key] = model.fit(np.ldexp(filled, -history.exponent), **past)
             # Some interval formulas simulate with numpy's global generator.
             state = np.random.get_state()
             np.random.seed(0)
             try:
-                answer = history.models[season].predict(h=length, level=coverages or None)
+                answer = history.models[key].predict(h=length, level=coverages or None, **future)
             finally:
                 np.random.set_state(state)
         point = np.asarray(answer["mean"], dtype=np.float64)
@@ -182,10 +201,11 @@ class AutoARIMA(StatisticalLearner):
 
     A history of more than 150 values, or a season of more than 12, is searched with conditional
     sums of squares and only the winner is refitted by maximum likelihood, as R's `auto.arima`
-    does.
+    does. Covariates whose future is known are regressed on; the errors are the ARIMA process.
     """
 
     model_name = "AutoARIMA"
+    takes_regressors = True
     max_seasonality = 24
 
     def _new_model(self, season: int, size: int) -> Any:

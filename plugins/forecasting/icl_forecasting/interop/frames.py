@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from icl_core.coerce.frame_future import FutureTable
 from icl_core.coerce.frame_series import FrameSeries, find_column, flat_frame, split_frame
 from icl_core.coerce.series import to_horizon
 from icl_core.coerce.stamps import Stamps
@@ -35,6 +36,8 @@ def predict_df(
     target: str | Sequence[str] = "target",
     quantile_levels: Sequence[float] | None = None,
     freq: Any = None,
+    covariates: Sequence[str] = (),
+    future: Any = None,
     batch_size: int = 256,
     **options: Any,
 ) -> Any:
@@ -52,6 +55,9 @@ def predict_df(
         quantile_levels: levels in (0, 1), strictly increasing; the learner's own where not given.
         freq: pandas frequency; found over all series where not given. Series of fewer than three
             rows need it, unless a longer one shows it.
+        covariates: columns of numbers or words that help, for learners that read them.
+        future: `DataFrame` with the id, the time stamps of the steps to come, and those
+            covariates that are known for them; the others are past-only.
         batch_size: series in one forward pass; bounds the memory.
         **options: the learner's predict options; with a name also the arguments of `icl.load`.
 
@@ -71,16 +77,34 @@ def predict_df(
     targets = [_column(flat, name, "target") for name in targets]
     if not targets:
         raise InputError("target is empty, expected at least one column")
-    _note_unused(flat, {id_column, timestamp_column, *targets})
-    split = split_frame(flat, targets, timestamp_column, id_column, freq, sort_items=True)
+    for name in covariates:
+        find_column(flat, name, (), "covariate")
+    _note_unused(flat, {id_column, timestamp_column, *targets, *covariates})
+    split = split_frame(
+        flat,
+        targets,
+        timestamp_column,
+        id_column,
+        freq,
+        sort_items=True,
+        covariates=list(covariates),
+    )
     loaded, for_predict = forecaster(learner, options)
+    if covariates and not loaded.card.takes_covariates:
+        raise InputError(f"{loaded.card.name} reads no covariates, expected none")
+    table_ahead = None
+    if future is not None:
+        table_ahead = FutureTable(future, covariates, asked.length, timestamp_column, id_column)
 
     waiting: deque[FrameSeries] = deque()
 
     def episodes() -> Iterator[Episode]:
         for one in split.series:
             waiting.append(one)
-            yield Episode(Context(history=one.series), asked, meta={"id": one.series.name})
+            ahead = asked
+            if table_ahead is not None:
+                ahead = replace(asked, covariates=table_ahead.of(one))
+            yield Episode(Context(history=one.series), ahead, meta={"id": one.series.name})
 
     table = _Table(id_column, timestamp_column)
     for forecast in loaded.predict_episodes(episodes(), batch_size=batch_size, **for_predict):

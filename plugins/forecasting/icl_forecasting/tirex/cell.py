@@ -45,6 +45,7 @@ def reference_scan(
     *,
     keep: bool = False,
     cell_dtype: torch.dtype = torch.float32,
+    ceiling: float = FORGET_CEILING,
 ) -> tuple[Tensor, CellState]:
     """Run the recurrence step by step in plain PyTorch; every other version is tested against it.
 
@@ -57,6 +58,7 @@ def reference_scan(
         keep: whether to return the state after every token instead of after the last.
         cell_dtype: float32, or bfloat16 for the released "torch" backend: gates, kernel and the
             state between steps are rounded, the point-wise arithmetic stays float32.
+        ceiling: forget pre-activations are cut here; TiRex-2 does not cut them.
 
     Returns:
         Outputs [S, H, B, D] float32, and the last state (or all of them, leading axis S).
@@ -74,7 +76,7 @@ def reference_scan(
         recurrent = torch.bmm(y, kernel)
         total = gates[t].float() + recurrent.float() + bias[:, None]
         a_in, a_forget, a_cell, a_out = total.chunk(4, dim=-1)
-        log_forget = m.float() + logsigmoid(a_forget.clamp(max=FORGET_CEILING))
+        log_forget = m.float() + logsigmoid(a_forget.clamp(max=ceiling))
         m_new = a_in if fresh and t == 0 else torch.maximum(a_in, log_forget)
         i = torch.exp(a_in - m_new).clamp(max=1.0)
         f = torch.exp(log_forget - m_new).clamp(max=1.0)

@@ -16,6 +16,7 @@ def cpu_scan(
     state: CellState | None = None,
     *,
     keep: bool = False,
+    ceiling: float = FORGET_CEILING,
 ) -> tuple[Tensor, CellState]:
     """Float32 recurrence with every buffer allocated once; arguments as in `reference_scan`.
 
@@ -49,7 +50,7 @@ def cpu_scan(
             c = cell_input.contiguous()
         else:
             # logsigmoid is the slowest operation of the step; x - softplus(x) is not faster
-            logsigmoid(a_forget.clamp_(max=FORGET_CEILING), out=log_forget)  # type: ignore[call-arg]
+            logsigmoid(a_forget.clamp_(max=ceiling), out=log_forget)  # type: ignore[call-arg]
             log_forget.add_(m)
             torch.maximum(a_in, log_forget, out=m)
             torch.sub(log_forget, m, out=forget).exp_()

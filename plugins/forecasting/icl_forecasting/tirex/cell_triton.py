@@ -22,6 +22,7 @@ WIDEST_HEAD = 128
 """Above this a program's state no longer fits its registers."""
 
 _BLOCK_B = 16  # the smallest tile that tensor cores take; more series mean more programs
+_NO_CEILING = 1e30  # in place of infinity, which a kernel's constants do not hold
 _WORK_SPACE = 16 * 1024  # shared memory a program uses beside the recurrent matrices
 
 
@@ -69,6 +70,7 @@ def triton_scan(
     *,
     keep: bool = False,
     cell_dtype: torch.dtype = torch.float32,
+    ceiling: float = FORGET_CEILING,
 ) -> tuple[Tensor, CellState]:
     """Fused recurrence without gradients; arguments and results as in `reference_scan`.
 
@@ -119,7 +121,7 @@ def triton_scan(
             ROUNDED=rounded,
             RESIDENT=_fits(block, weight.dtype, gates.device),
             PRECISION="tf32x3",
-            CEILING=FORGET_CEILING,
+            CEILING=min(ceiling, _NO_CEILING),
             num_warps=8 if block >= 64 else 4,
             num_stages=3,
         )
