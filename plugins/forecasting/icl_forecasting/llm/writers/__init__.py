@@ -1,0 +1,1 @@
+"""Language models as writers of texts: behind an endpoint, or on this machine."""
