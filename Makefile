@@ -27,7 +27,7 @@ define install
 	  -e 'plugins/painting[$(PAINTING)]' -e 'plugins/linking[$(LINKING)]'
 endef
 
-$(VENV)/.installed: FORECASTING := stats,gluonts
+$(VENV)/.installed: FORECASTING := stats,gluonts,api,llm
 # segment-anything, small and without dependencies, is what the tests compare SAM with.
 $(VENV)/.installed: SEGMENTATION := video,bench
 $(VENV)/.installed: PAINTING := video
@@ -38,7 +38,7 @@ $(VENV)/.installed: $(DISTRIBUTIONS)
 	@touch $@
 
 # The official implementations, for comparison only.
-$(VENV)/.installed-bench: FORECASTING := stats,gluonts,bench
+$(VENV)/.installed-bench: FORECASTING := stats,gluonts,api,llm,bench
 $(VENV)/.installed-bench: SEGMENTATION := video,bench
 $(VENV)/.installed-bench: PAINTING := video,bench
 $(VENV)/.installed-bench: LINKING := llm,api,clip

@@ -21,11 +21,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Written by docs/generate.py; edit the code, not this page. -->\n"
 WIDTH = 100
-_PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- generated: ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPER = re.compile(r"help texts as typer (\S+) lays them out")
 _WORDS = re.compile(r"^#+ `.*`|^  (?:-\w, )?--[\w-]+", re.MULTILINE)
 _WITH_OPTIONS = (
     "tirex",
+    "tirex2",
+    "cik",
+    "direct-prompt",
+    "llmp",
     "correspondence",
     "segic",
     "dcsam",

@@ -124,6 +124,10 @@ def predict(
         str | None,
         typer.Option("--text", metavar="TEXT", help="Words that go with the context."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say on stderr which words changed which steps, and how."),
+    ] = False,
     task: Annotated[
         str | None,
         typer.Option(
@@ -214,6 +218,7 @@ def predict(
         overlay=overlay,
         fps=fps,
         text=text,
+        explain=explain,
         task=task,
         model=model,
         weights=weights,

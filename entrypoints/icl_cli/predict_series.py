@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from icl_cli.guard import say
-from icl_cli.output import print_json
+from icl_cli.output import one_line, print_json
 from icl_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,10 +49,26 @@ def predict_series(request: Request) -> None:
         learner.predict_episodes(episodes, batch_size=request.batch_size, **options)
     )
     _write(request, forecasts)
+    if request.explain:
+        _explain(request, forecasts)
     for place, forecast in zip(plots, forecasts, strict=False):  # no places: no plots
         forecast.plot(place, overwrite=request.overwrite)
     if request.out != "-":
         say(f"Wrote {request.out}" + (f" and {len(plots)} plot(s)" if plots else ""))
+
+
+def _explain(request: Request, forecasts: Sequence[Forecast]) -> None:
+    """Say on stderr which words changed which steps, so that stdout stays a table."""
+    from icl_core.results.explanation import explanation
+
+    for forecast in forecasts:
+        lines = explanation(forecast)
+        if lines is None:
+            say(f"{request.card.name} does not say what a text changes; cik does.")
+            return
+        name = f"{one_line(forecast.name)}: " if forecast.name and len(forecasts) > 1 else ""
+        for line in lines:
+            say(f"{name}{one_line(line)}")
 
 
 def _read(request: Request) -> list[FrameSeries]:

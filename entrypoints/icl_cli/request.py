@@ -43,6 +43,7 @@ class Request:
     overlay: str | None
     fps: float | None
     text: str | None
+    explain: bool
     task: str | None
     model: str | None
     weights: str | None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from icl_core.errors import InputError, MissingExtraError
+from icl_core.results.explanation import draw_marks
 from icl_core.results.save import atomic_path
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _draw(
     axes.plot(future_x, middle, color=_FUTURE, linewidth=1.6, marker=lone, label=label)
     if known is not None:
         axes.plot(future_x, known, "--", color=_PAST, linewidth=1.2, marker=lone, label="truth")
+    draw_marks(axes, forecast, future_x)
     axes.set_title(forecast.name or "" if title is None else title, parse_math=False)
     axes.set_xlabel("" if forecast.index is not None else "step")
     axes.spines[["top", "right"]].set_visible(False)

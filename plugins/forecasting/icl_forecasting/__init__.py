@@ -1,4 +1,4 @@
-"""Forecasting learners for icl: TiRex and statistical baselines."""
+"""Forecasting learners for icl: TiRex and TiRex-2, forecasts that obey a text, baselines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ def icl_learners() -> Sequence[LearnerCard]:
     from icl_forecasting.cards import CARDS
 
     return CARDS
+
+
+@hookimpl
+def icl_episode_sources() -> Mapping[str, str]:
+    """Return the data sets that this plugin reads as episodes."""
+    from icl_forecasting.sources import SOURCES
+
+    return {**SOURCES, "cik": "icl_forecasting.cik.sources:cik"}
+
+
+@hookimpl
+def icl_metrics() -> Mapping[str, str]:
+    """Return the scores of forecasts."""
+    return {"rcrps": "icl_forecasting.cik.metric.evaluation:weighted_rcrps"}
 
 
 @hookimpl

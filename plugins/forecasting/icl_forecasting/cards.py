@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from icl_core import LearnerCard, Task, WeightCard
 from icl_forecasting.baselines.cards import BASELINE_CARDS
+from icl_forecasting.cik.card import cik_card
+from icl_forecasting.llm.cards import LLM_CARDS
+from icl_forecasting.tirex2.card import TIREX2
 
 NXAI_NOTICE = (
     "TiRex weights are licensed under the NXAI Community License, not Apache-2.0. Companies with "
@@ -63,4 +66,6 @@ TIREX = LearnerCard(
     preprocessing={"patch": 32, "context_length": 2048, "quantile_levels": "0.1 to 0.9"},
 )
 
-CARDS = (TIREX, *BASELINE_CARDS)
+CIK = cik_card(TIREX.weights)
+
+CARDS = (TIREX, TIREX2, CIK, *LLM_CARDS, *BASELINE_CARDS)

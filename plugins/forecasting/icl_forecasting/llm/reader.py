@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +60,7 @@ READER_OPTIONS = frozenset(ReaderOptions.__dataclass_fields__) - {
 """Names of the options of `make_reader`."""
 
 
-def make_reader(
-    options: Mapping[str, Any], load: LoadOptions | None = None
-) -> Callable[[str, Clock, str | None], Reading]:
+def make_reader(options: Mapping[str, Any], load: LoadOptions | None = None) -> LlmReader:
     """Return a reader that asks a language model.
 
     Args:

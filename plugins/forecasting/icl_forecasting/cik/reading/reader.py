@@ -1,0 +1,167 @@
+"""A text to a `Reading`: what it says about a series, and what it only seems to say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from icl_forecasting.cik.language import parse
+from icl_forecasting.cik.language.model import Document
+from icl_forecasting.cik.reading.days import special_days_of
+from icl_forecasting.cik.reading.events import events_of
+from icl_forecasting.cik.reading.figures import peaks_of, statistics_of
+from icl_forecasting.cik.reading.laws import relations_of, tops_of
+from icl_forecasting.cik.reading.limits import bounds_of
+from icl_forecasting.cik.reading.listings import listings_of, paths_in
+from icl_forecasting.cik.reading.remarks import Remark, remarks_of
+from icl_forecasting.cik.reading.skies import plain_states, sky_of
+from icl_forecasting.cik.reading.subject import subject_of
+from icl_forecasting.cik.reading.timeline import dated
+from icl_forecasting.cik.reading.topic import Topic
+from icl_forecasting.cik.statements import (
+    Covariate,
+    Ignored,
+    Reading,
+    Span,
+    Statement,
+    Subject,
+)
+from icl_forecasting.cik.windows import Clock
+
+_log = logging.getLogger("icl.cik")
+LONGEST = 200_000
+"""Characters that are read; what follows is not."""
+
+
+def read(text: str, clock: Clock, name: str | None = None) -> Reading:
+    """Read a text beside a history.
+
+    Args:
+        text: anything in English; headings such as "Scenario:" are allowed and mean nothing more.
+        clock: stamps of the history and the forecast, which relative times refer to.
+        name: of the series.
+
+    Returns:
+        The statements in the order of the text, and the words that were understood as without
+        effect. Text that says nothing usable gives an empty reading; odd text never raises.
+    """
+    try:
+        return read_document(parse(text[:LONGEST], clock), name)
+    except Exception:  # a reader that fails must not take the forecast with it
+        _log.exception("the text could not be read; it is left out")
+        return Reading()
+
+
+def read_document(document: Document, name: str | None = None) -> Reading:
+    """Read a parsed text; see `read`."""
+    clock = document.clock
+    asked = remarks_of(document)
+    # a question claims nothing, but it may name the series
+    remarks = dated([one for one in asked if not one.sentence.question], clock)
+    subject = subject_of(asked, document.text, name)
+    topic = Topic(subject or Subject(), asked)
+    found: list[Statement] = [] if subject is None else [subject]
+    listings = listings_of(document, topic, remarks)
+    if topic.concepts & {"irradiance", "sunlight", "solar"}:
+        listings = _with_sky(listings, remarks, clock)
+    found += listings
+    covariates = [one for one in listings if isinstance(one, Covariate)]
+    found += relations_of(document, remarks, topic, covariates)
+    prose = _prose(remarks, document, covariates)
+    found += tops_of(prose, topic, covariates)
+    special = special_days_of(prose, topic, clock)
+    found += special
+    taken: set[int] = set()
+    others = [one.name for one in covariates]
+    for number, remark in enumerate(prose):
+        if subject is not None and _defines(remark, subject):
+            taken.add(number)
+        read_here: list[Statement] = [*bounds_of(remark, topic, clock, others)]
+        if not read_here:
+            before = prose[number - 1] if number else None
+            read_here += statistics_of(remark, topic, clock, before)
+            read_here += peaks_of(remark, topic, before)
+        if read_here:
+            taken.add(number)
+            found += read_here
+        elif any(one.span == remark.span for one in special) or remark.has("holiday"):
+            taken.add(number)
+    effects, ignored = events_of(prose, topic, clock, frozenset(taken), follows=bool(covariates))
+    found += effects
+    if len(found) == 1 and found[0] is subject and subject.span is None:
+        found = []  # the name of the series alone is nothing that the text says
+    return Reading(tuple(_in_order(found)), tuple(ignored + _interventions(prose, ignored)))
+
+
+def _prose(
+    remarks: Sequence[Remark], document: Document, covariates: Sequence[Covariate]
+) -> list[Remark]:
+    """Leave out clauses whose words were read as a listing or an equation."""
+    spans = [one.span for one in paths_in(document, remarks)]
+    spans += [one.span for one in document.equations]
+    spans += [e.span for system in document.equations for e in system.equations]
+    return [
+        one for one in remarks if not any(_mostly_in(one.span, span) for span in spans if span.text)
+    ]
+
+
+def _mostly_in(clause: Span, listing: Span) -> bool:
+    shared = min(clause.end, listing.end) - max(clause.start, listing.start)
+    return shared > 0 and 2 * shared >= clause.end - clause.start
+
+
+def _with_sky(
+    listings: list[Statement], remarks: Sequence[Remark], clock: Clock
+) -> list[Statement]:
+    """Add the state of the sky where the text tells it in words that are no listing."""
+    states = [
+        one
+        for one in listings
+        if isinstance(one, Covariate) and any(isinstance(value, str) for value in one.values)
+    ]
+    others: list[Statement] = [one for one in listings if one not in states]
+    plain = [plain_states(one, remarks, clock) for one in states]
+    sky = sky_of(remarks, clock)
+    best = max([*plain, *([sky] if sky else [])], key=_clearness, default=None)
+    return listings if best is None else [*others, best]
+
+
+def _clearness(sky: Covariate) -> tuple[bool, int]:
+    """Rank readings of the sky: two states alone, then many changes."""
+    return len(set(sky.values)) == 2, len(sky.stamps)
+
+
+def _defines(remark: Remark, subject: Subject) -> bool:
+    """Tell whether a clause only says what the series is."""
+    span = subject.span
+    if span is None or not remark.span.start <= span.start < remark.span.end:
+        return False
+    return not remark.times and not remark.numbers
+
+
+def _interventions(remarks: Sequence[Remark], ignored: Sequence[Ignored]) -> list[Ignored]:
+    """Note associations and plans that were understood as without effect."""
+    known = {one.span for one in ignored}
+    found: list[Ignored] = []
+    if not any(one.has("association") for one in remarks):
+        return found
+    for remark in remarks:
+        if remark.span in known:
+            continue
+        if remark.has("association") and len({n.concept for n in remark.named}) > 1:
+            found.append(Ignored(reason="an association, not a cause", span=remark.span))
+        elif remark.has("ban") and remark.has("plan"):
+            reason = "an intervention on another variable"
+            found.append(Ignored(reason=reason, span=remark.span))
+    return found
+
+
+def _in_order(found: list[Statement]) -> list[Statement]:
+    """Put statements in the order of the text, the subject first."""
+    return sorted(
+        found,
+        key=lambda one: (
+            not isinstance(one, Subject),
+            one.span.start if one.span is not None else 0,
+        ),
+    )
