@@ -52,7 +52,8 @@ def draw_marks(axes: Any, forecast: Forecast, x: Any) -> None:
     rows = list(forecast.meta.get("touched", ()))[:_SHOWN]
     half = (x[1] - x[0]) / 2 if len(forecast) > 1 else 0.5
     for number, row in enumerate(rows):
-        colour, label = _COLOURS[number % len(_COLOURS)], _words(row, 38)
+        colour = _COLOURS[number % len(_COLOURS)]
+        label: str | None = _words(row, 38)
         for name in ("lower", "upper"):
             if row.get(name) is not None:
                 axes.axhline(row[name], color=colour, linestyle=":", linewidth=1.2, label=label)
