@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself, with one call of pip, from a bare Python 3.11 or newer.
 #   make demo   make test   make lint   make venv
 #   make bench   make bench-forecasting   make bench-segmentation   make bench-painting
-#   make bench-linking
+#   make bench-linking   make bench-tirex2   make bench-selection
 PYTHON ?= python3
 # one thread: small networks gain little from two, and lose much where something else runs beside
 OMP_NUM_THREADS ?= 1
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 CHECKED := icl_core entrypoints benchmarks plugins tests
 
-.PHONY: help venv demo test lint format bench bench-forecasting bench-segmentation bench-painting bench-linking clean
+.PHONY: help venv demo test lint format bench bench-forecasting bench-segmentation bench-painting bench-linking bench-tirex2 bench-selection clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -22,7 +22,7 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,table,plot]' \
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,table,plot,bench,ray]' \
 	  -e 'plugins/forecasting[$(FORECASTING)]' -e 'plugins/segmentation[$(SEGMENTATION)]' \
 	  -e 'plugins/painting[$(PAINTING)]' -e 'plugins/linking[$(LINKING)]'
 endef
@@ -61,8 +61,16 @@ format: venv
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-bench: venv
-	$(BIN)/icl bench list
+# The quick suite and the comparisons with the peers of all plugins; DATA names the data folder.
+RESULTS := build/bench
+bench: $(VENV)/.installed-bench
+	mkdir -p $(RESULTS)
+	$(BIN)/icl bench run quick --out $(RESULTS)/quick $(if $(DATA),--data $(DATA)) || test $$? -eq 3
+	$(BIN)/icl bench report $(RESULTS)/quick $(if $(DATA),--data $(DATA))
+	for part in forecasting segmentation painting linking selection; do \
+	  $(BIN)/python -m icl_bench.compare.$$part > $(RESULTS)/$$part.md || echo "bench-$$part failed" >&2; \
+	done
+	$(BIN)/python -m icl_bench.results_page $(RESULTS) --out benchmarks/RESULTS.md
 
 bench-forecasting: $(VENV)/.installed-bench
 	$(BIN)/python -m icl_bench.compare.forecasting $(ARGS)
@@ -75,6 +83,12 @@ bench-painting: $(VENV)/.installed-bench
 
 bench-linking: $(VENV)/.installed-bench
 	$(BIN)/python -m icl_bench.compare.linking $(ARGS)
+
+bench-tirex2: $(VENV)/.installed-bench
+	$(BIN)/python -m icl_bench.compare.tirex2 $(ARGS)
+
+bench-selection: venv
+	$(BIN)/python -m icl_bench.compare.selection $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

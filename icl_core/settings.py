@@ -50,6 +50,13 @@ class Settings:
             "0 hides progress bars. They are shown on a terminal only, and on stderr.",
         )
     )
+    data: Path | None = field(
+        metadata=_about(
+            "ICL_DATA",
+            "unset",
+            "Folder that holds the data sets of benchmarks, where --data is not given.",
+        )
+    )
     load_plugins: tuple[str, ...] | None = field(
         metadata=_about(
             "ICL_LOAD_PLUGINS",
@@ -98,11 +105,16 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         or env.get("HF_HUB_OFFLINE", "").strip().lower() in _TRUE,
         device=env.get("ICL_DEVICE", "").strip() or None,
         progress=_switch(env, "ICL_PROGRESS", True),
+        data=_folder(env.get("ICL_DATA")),
         load_plugins=None if wanted is None else _names(wanted),
         strict_plugins=_switch(env, "ICL_STRICT_PLUGINS", False),
         trace_plugins=_switch(env, "ICL_TRACE_PLUGINS", False),
         strict_weights=_switch(env, "ICL_STRICT_WEIGHTS", False),
     )
+
+
+def _folder(text: str | None) -> Path | None:
+    return Path(text.strip()).expanduser() if text and text.strip() else None
 
 
 def _home(value: str | None) -> Path:

@@ -87,7 +87,7 @@ def scored(measure: Any, score: Score, rows: Sequence[Row], *, seed: int = 0) ->
 def skill_of(score: Score, value: float, baseline: float) -> float:
     """Return (value - baseline) / (perfect - baseline): 0 is the baseline, 1 cannot be beaten."""
     room = score.perfect - baseline
-    return math.nan if room == 0 else (value - baseline) / room
+    return math.nan if room == 0 else (value - baseline) / room + 0.0  # no -0.0
 
 
 def skilled(

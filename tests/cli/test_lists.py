@@ -86,11 +86,3 @@ def test_info_of_an_unknown_name_gives_the_closest(icl):
     assert "last-value" in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
-
-
-def test_bench_is_an_empty_shell(icl):
-    for args in (["bench"], ["bench", "list"]):
-        result = icl(*args)
-        assert result.exit_code == 0
-        assert "no suites yet" in result.stderr
-    assert json.loads(icl("bench", "list", "--json").stdout) == []

@@ -18,15 +18,18 @@ def icl_learners() -> Sequence[LearnerCard]:
 @hookimpl
 def icl_episode_sources() -> Mapping[str, str]:
     """Return the data sets that this plugin reads as episodes."""
+    from icl_forecasting.evaluation import SOURCES as SCORED
     from icl_forecasting.sources import SOURCES
 
-    return {**SOURCES, "cik": "icl_forecasting.cik.sources:cik"}
+    return {**SOURCES, **SCORED}
 
 
 @hookimpl
 def icl_metrics() -> Mapping[str, str]:
     """Return the scores of forecasts."""
-    return {"rcrps": "icl_forecasting.cik.metric.evaluation:weighted_rcrps"}
+    from icl_forecasting.evaluation import METRICS
+
+    return METRICS
 
 
 @hookimpl

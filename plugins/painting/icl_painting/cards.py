@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from icl_core import LearnerCard, Task
 from icl_painting.painter.card import CARD as PAINTER
 from icl_painting.seggpt.card import CARD as SEGGPT
 
-CARDS = (PAINTER, SEGGPT)
+UNCHANGED = LearnerCard(
+    name="unchanged",
+    task=Task.PAINTING,
+    summary="Trivial baseline: returns the query as it is, whatever the examples show.",
+    cls="icl_painting.trivial.unchanged:Unchanged",
+)
+
+CARDS = (PAINTER, SEGGPT, UNCHANGED)

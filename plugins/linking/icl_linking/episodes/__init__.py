@@ -37,5 +37,6 @@ SOURCES: Mapping[str, str] = {
     "omniglot": f"{_HERE}.omniglot:omniglot",
     "sign-digits": f"{_HERE}.class_folders:sign_digits",
     "image-folders": f"{_HERE}.class_folders:image_folders",
+    "drawn-glyphs": "icl_linking.trivial.drawn:drawn_glyphs",
 }
 """Source name -> "module:callable", as the hook `icl_episode_sources` returns it."""

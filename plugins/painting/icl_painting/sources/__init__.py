@@ -49,5 +49,6 @@ SOURCES: Mapping[str, str] = {
     "bsds500-upscale-x4": f"{_HERE}.degraded:upscale_x4",
     "bsds500-colourise": f"{_HERE}.degraded:colourise",
     "bsds500-inpaint": f"{_HERE}.degraded:inpaint",
+    "drawn-lessons": "icl_painting.trivial.drawn:drawn_lessons",
 }
 """Source name -> "module:callable", as the hook `icl_episode_sources` returns it."""

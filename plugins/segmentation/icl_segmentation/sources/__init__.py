@@ -45,5 +45,6 @@ SOURCES: Mapping[str, str] = {
     "neu-steel": f"{_HERE}.packed_sets:neu_steel",
     "retina-vessels": f"{_HERE}.packed_sets:retina_vessels",
     "rival-classes": f"{_HERE}.rivals:rival_classes",
+    "drawn-scenes": "icl_segmentation.trivial.drawn:drawn_scenes",
 }
 """Source name -> "module:callable", as the hook `icl_episode_sources` returns it."""

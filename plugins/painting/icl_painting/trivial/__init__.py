@@ -1,0 +1,1 @@
+"""The trivial baseline of this task: what any learner has to beat."""
