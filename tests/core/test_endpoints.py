@@ -11,7 +11,9 @@ import icl_core as icl
 from icl_core.endpoints import ChatRequest, EndpointOptions, Replies, TextRequest, connect, key_of
 from icl_core.endpoints.client import retry_after, understood, words_of
 from icl_core.endpoints.options import log_file
-from icl_core.testing.endpoint import FakeEndpoint
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
+from loopback_endpoint import FakeEndpoint
 
 KEY = "sk-very-secret-1234"
 

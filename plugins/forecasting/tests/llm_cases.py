@@ -3,13 +3,16 @@
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import icl_core as icl
-from icl_core.testing.endpoint import FakeEndpoint
+
+sys.path.append(str(Path(__file__).resolve().parents[3] / "tests" / "support"))
+from loopback_endpoint import FakeEndpoint
 
 GOLDEN = Path(__file__).resolve().parents[4] / "shared" / "golden" / "cik" / "direct_prompt.json"
 KEY = "sk-very-secret-1234"

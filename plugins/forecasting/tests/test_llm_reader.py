@@ -9,7 +9,6 @@ import pytest
 
 import icl_core as icl
 from icl_core.endpoints import EndpointError
-from icl_core.testing.endpoint import FakeEndpoint
 from icl_forecasting.cik.statements import Change, Reading
 from icl_forecasting.cik.windows import Clock
 from icl_forecasting.llm.reader import make_reader
@@ -18,6 +17,9 @@ pytest.importorskip("openai")
 sys.path.append(str(Path(__file__).parent))
 
 from llm_cases import KEY
+
+sys.path.append(str(Path(__file__).resolve().parents[3] / "tests" / "support"))
+from loopback_endpoint import FakeEndpoint
 
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 START = np.datetime64("2024-03-01T00:00", "ns")
