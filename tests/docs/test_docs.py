@@ -165,12 +165,13 @@ def test_every_error_class_is_in_the_docs() -> None:
 
 
 @pytest.mark.parametrize("topic", ["forecasting", "linking", "painting", "segmentation"])
-def test_every_option_of_a_shipped_learner_is_on_the_page_of_its_plugin(topic: str) -> None:
+def test_every_option_of_a_shipped_learner_is_on_a_page_of_its_plugin(topic: str) -> None:
     if topic != "forecasting":
         pytest.importorskip("torch")
     from icl_core.registry import learner_class, learners
 
-    text = (DOCS / f"{topic}.md").read_text(encoding="utf-8")
+    pages = {"forecasting": ("forecasting", "tirex2", "text")}.get(topic, (topic,))
+    text = "".join((DOCS / f"{page}.md").read_text(encoding="utf-8") for page in pages)
     cards = [card for card in learners() if card.cls.startswith(f"icl_{topic}.")]
     assert cards
     for card in cards:
