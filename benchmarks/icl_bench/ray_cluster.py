@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from icl_core.errors import InputError, MissingExtraError
+
+logger = logging.getLogger("icl.ray")
 
 _OBJECTS = 256 * 1024**2
 """Bytes of shared memory of a cluster that is started here; more is kept on the disk."""
@@ -126,11 +129,13 @@ def connected(address: str | None, resources: Resources) -> Iterator[Any]:
     """
     ray = library()
     if ray.is_initialized():
-        yield ray
+        with _quiet():
+            yield ray
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    with _loudness(logging.ERROR):
+    _knock(address)
+    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    with _quiet():
         if address != "local":
             try:
                 ray.init(address=address, **quiet)
@@ -166,15 +171,39 @@ def connected(address: str | None, resources: Resources) -> Iterator[Any]:
                 ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Refuse an address where nothing listens; Ray itself would try for many minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():  # "auto", "local"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no Ray cluster answers at {address}: {error}") from error
+
+
 @contextmanager
-def _loudness(level: int) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
+    """Keep Ray's own words off the terminal: what matters is raised, and stdout holds results."""
     theirs = logging.getLogger("ray")
     before = theirs.level
-    theirs.setLevel(level)
+    theirs.setLevel(logging.CRITICAL)
+    # It prints the death of a worker on stdout and has no option against it. Where a release has
+    # another name for this, the words are printed.
+    module = import_module("ray._private.worker")
+    prints = getattr(module, "print_to_stdstream", None)
+
+    def log(data: Any, *_: Any, **__: Any) -> None:
+        logger.debug("%s", " ".join(map(str, data.get("lines", ()))))
+
+    if prints is not None:
+        module.__dict__["print_to_stdstream"] = log
     try:
         yield
     finally:
         theirs.setLevel(before)
+        if prints is not None:
+            module.__dict__["print_to_stdstream"] = prints
 
 
 @contextmanager

@@ -95,14 +95,15 @@ class EpisodeWorker:
         return rows, seconds, environment(one.learner)
 
     def _opened(self, trial: Trial) -> _Opened:
-        if trial.title not in self._open:
+        name = repr(trial)
+        if name not in self._open:
             episodes, digest = self._sources.get(trial.source)
             measure = trial.score.measure()
             if self._learner is None:
                 self._learner = load(self._choice, self._options.device, self._options.dtype)
             facts = trial.facts(digest, weights_digest(self._learner))
-            self._open[trial.title] = _Opened(trial, episodes, self._learner, measure, facts)
-        return self._open[trial.title]
+            self._open[name] = _Opened(trial, episodes, self._learner, measure, facts)
+        return self._open[name]
 
 
 @dataclass(eq=False)
@@ -225,7 +226,7 @@ class _Run:
         return self._summed_up(trials)
 
     def _summed_up(self, trials: Sequence[Trial]) -> Outcome:
-        known = [self._planned[t.title] for t in trials if t.title in self._planned]
+        known = [self._planned[repr(t)] for t in trials if repr(t) in self._planned]
         self._outcome.keys = {one.trial.title: one.key for one in known}
         self._outcome.failures = sum(self._failures(one.key) for one in known)
         return self._outcome
@@ -257,7 +258,7 @@ class _Run:
             one = _Planned(trial, key_of(facts), length)
             self._store.add_trial(one.key, facts)
             self._store.name_trial(trial.title, one.key, length)
-            self._planned[trial.title] = one
+            self._planned[repr(trial)] = one
             ready = self._store.done(one.key)
             self._watcher.planned(trial, length, len(ready & set(range(length))))
             for numbers in cut(length, self._options.batch_size):

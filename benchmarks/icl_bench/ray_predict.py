@@ -110,6 +110,30 @@ def predict(
             pool.close()
 
 
+def answers(
+    load: Load,
+    inputs: Sequence[Any],
+    context: Context | None = None,
+    *,
+    batch_size: int = 32,
+    **more: Any,
+) -> Iterator[Any]:
+    """Answer inputs on the workers of a cluster, as `predict`, one answer after the other.
+
+    Args:
+        load: as in `predict`.
+        inputs: queries, or episodes where no context is given.
+        context: of all queries.
+        batch_size: how many share one forward pass.
+        **more: as in `predict`.
+
+    Yields:
+        The answers in the order of the inputs.
+    """
+    for found in predict(load, cut(inputs, batch_size), context, **more):
+        yield from found
+
+
 def _checked(answer: Any, batch: Sequence[Any]) -> list[Any]:
     if isinstance(answer, IclError):
         raise answer

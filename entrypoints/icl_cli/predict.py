@@ -178,6 +178,12 @@ def predict(
         bool, typer.Option("--overwrite", help="Replace files that exist.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the result as JSON.")] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="E", help="local, or ray for a cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="A", help="Address of the Ray cluster.")
+    ] = None,
 ) -> None:
     """Show a learner a context, ask it, and write the prediction.
 
@@ -231,6 +237,8 @@ def predict(
         plot=plot,
         overwrite=overwrite,
         as_json=as_json,
+        engine=engine,
+        address=address,
     )
     request.check()
     if request.card.task is Task.FORECASTING:

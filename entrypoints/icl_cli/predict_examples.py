@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +41,11 @@ def predict_examples(request: Request) -> None:
     out = None if request.out == "-" else Path(request.out)
     suffix = SUFFIX[request.card.task]
     where = places(queries, single, out, request.overlay, suffix, request.overwrite)
-    learner, options = request.load()
-    prepared = learner.prepare(Context(examples=examples, text=request.text))
-    results: list[dict[str, Any]] = []
-    for start in range(0, len(queries), request.batch_size):
-        batch = slice(start, start + request.batch_size)
-        answers = prepared.predict(list(queries[batch]), **options)
-        for query, place, answer in zip(queries[batch], where[batch], answers, strict=True):
-            results.append(_keep(request, query, place, answer))
+    answers = _answers(request, Context(examples=examples, text=request.text), queries)
+    results = [
+        _keep(request, query, place, answer)
+        for query, place, answer in zip(queries, where, answers, strict=True)
+    ]
     if request.as_json:
         print_json(results if len(results) > 1 else results[0])
     elif not written:
@@ -56,6 +54,21 @@ def predict_examples(request: Request) -> None:
     else:
         for result in results:
             typer.echo("\n".join(result[key] for key in ("out", "overlay") if key in result))
+
+
+def _answers(request: Request, context: Context, queries: Sequence[Path]) -> Iterator[Any]:
+    if request.engine == "ray":
+        from icl_bench.ray_predict import answers
+
+        size, device, address = request.batch_size, request.device, request.address
+        yield from answers(
+            request.load, queries, context, batch_size=size, device=device, address=address
+        )
+        return
+    learner, options = request.load()
+    prepared = learner.prepare(context)
+    for start in range(0, len(queries), request.batch_size):
+        yield from prepared.predict(list(queries[start : start + request.batch_size]), **options)
 
 
 def _examples(request: Request) -> tuple[Example, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from icl_cli.request import Request
     from icl_core.coerce.frame_series import FrameSeries
     from icl_core.results import Forecast
-    from icl_core.types import Series
+    from icl_core.types import Episode, Series
 
 SUFFIXES = (".csv", ".json", ".parquet")
 PLOTS = (".png", ".svg", ".pdf")
@@ -36,18 +36,15 @@ def predict_series(request: Request) -> None:
     series = [one.series for one in found]
     known = _future(request, found)
     plots = _plot_places(request, series)
-    learner, options = request.load()
-    episodes = (
+    episodes = [
         Episode(
             Context(history=one, text=request.text),
             Horizon(length, levels, ahead),
             meta={"id": one.name},
         )
         for one, ahead in zip(series, known, strict=True)
-    )
-    forecasts: list[Any] = list(
-        learner.predict_episodes(episodes, batch_size=request.batch_size, **options)
-    )
+    ]
+    forecasts = list(_answers(request, episodes))
     _write(request, forecasts)
     if request.explain:
         _explain(request, forecasts)
@@ -55,6 +52,16 @@ def predict_series(request: Request) -> None:
         forecast.plot(place, overwrite=request.overwrite)
     if request.out != "-":
         say(f"Wrote {request.out}" + (f" and {len(plots)} plot(s)" if plots else ""))
+
+
+def _answers(request: Request, episodes: Sequence[Episode]) -> Iterator[Any]:
+    if request.engine == "ray":
+        from icl_bench.ray_predict import answers
+
+        size, device, address = request.batch_size, request.device, request.address
+        return answers(request.load, episodes, batch_size=size, device=device, address=address)
+    learner, options = request.load()
+    return learner.predict_episodes(episodes, batch_size=request.batch_size, **options)
 
 
 def _explain(request: Request, forecasts: Sequence[Forecast]) -> None:

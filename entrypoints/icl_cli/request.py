@@ -56,6 +56,8 @@ class Request:
     plot: Path | None
     overwrite: bool
     as_json: bool
+    engine: str = "local"
+    address: str | None = None
 
     def check(self) -> None:
         """Refuse options that do not go with the learner's task, or are missing.
@@ -105,6 +107,12 @@ class Request:
             raise InputError("--query and --video are both given, expected pictures or videos")
         if self.fps is not None and (self.fps <= 0 or not self.videos):
             raise InputError(f"--fps is {self.fps:g}, expected more than 0, beside --video")
+        if self.engine not in ("local", "ray"):
+            raise InputError(f"--engine is {self.engine!r}, expected local or ray")
+        if self.address is not None and self.engine != "ray":
+            raise InputError("--address is given without --engine ray")
+        if self.videos and self.engine == "ray":
+            raise InputError("--engine ray spreads pictures and series, expected no --video")
         for key, _ in self._named():
             if key not in self.card.options:
                 raise InputError(f"{name} has no {key}s to choose from, expected no --{key}")

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from icl_core.types import Series
 
 PLUGINS = Path(__file__).parents[1] / "plugin_package"
 TWO = Resources(workers=2, cpus=1, gpus=0, retries=1)
+ONE = Resources(workers=1, cpus=1, gpus=0, retries=1)
 
 MORTAL = '''
 import os
@@ -133,10 +135,10 @@ class Noted(Watcher):
         self.reasons[trial.title] = reason
 
 
-def on_ray(trials, path, options=None, **more):
+def on_ray(trials, path, options=None, resources=TWO, **more):
     watcher = Noted()
     with Store(path) as store:
-        found = ray_engine.run(trials, store, options, watcher=watcher, resources=TWO, **more)
+        found = ray_engine.run(trials, store, options, watcher=watcher, resources=resources, **more)
         return found, watcher, store.dump(), store.named()
 
 
@@ -152,7 +154,6 @@ def test_tables_are_those_of_the_local_engine(cluster, tmp_path):
     probe = trial(change={"probe": "label-noise", "level": 1})
     changes = {str(dict(probe.change)): partial(changed, level=level)}
     trials = [
-        trial("toy-first"),
         trial(fail=7, broken=[3]),
         trial("toy-weighty"),
         trial(count=0),
@@ -171,27 +172,31 @@ def test_tables_are_those_of_the_local_engine(cluster, tmp_path):
         assert db.execute("SELECT COUNT(*) FROM claims").fetchone() == (0,)
 
 
-def test_a_killed_worker_costs_nothing_but_time(cluster, tmp_path):
-    one = trial("mortal", kills=5, mark=str(tmp_path / "mark"))
+def test_killed_workers_cost_time_and_at_most_the_episode_that_killed_each(
+    cluster, tmp_path, capsys
+):
+    mark = tmp_path / "mark"
+    once = trial("mortal", kills=5, mark=str(mark))
+    each = trial("mortal", count=4, kills=2)
     options = RunOptions(batch_size=4)
-    outcome, watcher, rows, _ = on_ray([one], tmp_path / "a.sqlite", options)
-    assert (tmp_path / "mark").exists() and not outcome.failures
-    assert watcher.rows == {one.title: 12}
-    assert rows == here([one], tmp_path / "b.sqlite", options)[2]
+    outcome, watcher, _, _ = on_ray([once, each], tmp_path / "a.sqlite", options)
+    assert capsys.readouterr().out == "", "Ray does not write among results"
+    assert mark.exists() and outcome.failures == 1 and not outcome.missing
+    assert sum(watcher.rows.values()) == 16
+    found = run_keys(tmp_path / "a.sqlite")
+    outcome = here([once, trial(count=4)], tmp_path / "b.sqlite", options)[0]
+    expected = run_keys(tmp_path / "b.sqlite")
+    same = expected[outcome.keys[once.title]]
+    assert found.pop(outcome.keys[once.title]) == same and len(same) == 12
+    (rows,) = found.values()
+    good = expected[outcome.keys[trial().title]]
+    assert "the worker died 2 times while it predicted this episode" in rows[2]
+    assert [*rows[:2], *rows[3:]] == [*good[:2], *good[3:]]
 
 
-def test_an_episode_that_kills_each_worker_is_a_failed_row(cluster, tmp_path):
-    one, other = trial("mortal", count=6, kills=2), trial("mortal", count=6)
-    outcome, _, _, _ = on_ray([one, other], tmp_path / "a.sqlite", RunOptions(batch_size=3))
-    assert outcome.failures == 1 and not outcome.missing
-    with Store(tmp_path / "a.sqlite") as store:
-        rows = store.rows(outcome.keys[one.title])
-        good = store.rows(outcome.keys[other.title])
-    assert [row.number for row in rows if row.failed] == [2] and len(rows) == 6
-    assert rows[2].error == "the worker died 2 times while it predicted this episode"
-    assert [row.numbers for row in rows if not row.failed] == [
-        row.numbers for row in good if row.number != 2
-    ]
+def run_keys(path):
+    with Store(path) as store:
+        return {key: [repr(row) for row in store.rows(key)] for key in store.trials()}
 
 
 def test_it_goes_on_where_the_local_engine_stopped(cluster, tmp_path):
@@ -199,10 +204,10 @@ def test_it_goes_on_where_the_local_engine_stopped(cluster, tmp_path):
     one = trial(log=str(log))
     here([one], path, RunOptions(batch_size=4, limit=6))
     options = RunOptions(batch_size=4)
-    outcome, watcher, rows, _ = on_ray([one], path, options)
+    outcome, watcher, rows, _ = on_ray([one], path, options, ONE)
     assert watcher.plans == {one.title: (12, 6)} and watcher.rows == {one.title: 6}
     assert len(log.read_text().splitlines()) == 12 and len(rows.splitlines()) == 12
-    outcome, watcher, again, _ = on_ray([one, one], path, options)
+    outcome, watcher, again, _ = on_ray([one, one], path, options, ONE)
     assert again == rows and not watcher.rows and len(outcome.keys) == 1
 
 
@@ -220,14 +225,15 @@ def test_a_shard_of_another_process_is_waited_for(cluster, tmp_path):
         watcher = Freed()
         with Store(tmp_path / "a.sqlite") as store:
             options = RunOptions(batch_size=4)
-            ray_engine.run([one], store, options, watcher=watcher, resources=TWO)
+            ray_engine.run([one], store, options, watcher=watcher, resources=ONE)
             assert store.done(key) == set(range(8)) and watcher.rows == {one.title: 8}
 
 
 def test_too_many_failures_stop_it(cluster, tmp_path):
     options = RunOptions(batch_size=1, max_failures=0)
-    outcome, _, rows, _ = on_ray([trial(fail=1, count=200)], tmp_path / "a.sqlite", options)
-    assert outcome.stopped and outcome.failures == 1 and len(rows.splitlines()) < 20
+    one = trial(fail=9, count=250)
+    outcome, _, rows, _ = on_ray([one], tmp_path / "a.sqlite", options, ONE)
+    assert outcome.stopped and outcome.failures == 1 and len(rows.splitlines()) == 10
 
 
 def test_resources_that_nobody_has_are_refused(cluster, tmp_path):
@@ -253,17 +259,16 @@ def test_a_folder_of_pictures_is_answered_as_in_one_process(cluster, tmp_path, m
     queries = [Path(f"{n}.png") for n in range(7)]  # relative to where one is
     context = Context((Example(queries[0], rng.integers(0, 2, (8, 9)).astype(bool)),))
     load = partial(loaded, "echo-mask")
-    batches = ray_predict.cut(queries, 2)
-    found = [a for b in ray_predict.predict(load, batches, context, resources=TWO) for a in b]
+    batches = [*ray_predict.cut(queries, 2), [Path("no.png")]]
+    answers = ray_predict.predict(load, batches, context, resources=TWO)
+    found = [answer for _ in range(4) for answer in next(answers)]
+    with pytest.raises(InputError, match=r"no\.png"):
+        next(answers)
     expected = load()[0].prepare(context).predict(queries)
     for one, other, size in zip(found, expected, sizes, strict=True):
         assert one.mask.shape == size and np.array_equal(one.mask, other.mask)
         assert one.to_dict() == other.to_dict()
     found[0].save(tmp_path / "out.png")
-    answers = ray_predict.predict(load, [queries[:1], [Path("no.png")]], context, resources=TWO)
-    assert len(next(answers)) == 1
-    with pytest.raises(InputError, match=r"no\.png"):
-        next(answers)
 
 
 def test_series_are_answered_as_in_one_process(cluster):
@@ -274,11 +279,7 @@ def test_series_are_answered_as_in_one_process(cluster):
         Episode(Context(history=Series(np.arange(n + 3.0))), Horizon(4), meta={"id": f"s{n}"})
         for n in range(5)
     ]
-    found = [
-        answer
-        for batch in ray_predict.predict(load, ray_predict.cut(episodes, 2), resources=TWO)
-        for answer in batch
-    ]
+    found = list(ray_predict.answers(load, episodes, batch_size=2, resources=ONE))
     expected = list(load()[0].predict_episodes(episodes, batch_size=2))
     assert [one.to_dict() for one in found] == [one.to_dict() for one in expected]
 
@@ -289,10 +290,18 @@ def test_a_picture_that_kills_each_worker_ends_with_a_sentence(cluster):
     context = Context((Example(np.zeros((4, 4, 3), np.uint8), "dark"),))
     batches = [[np.full((4, 4, 3), level, np.uint8)] for level in (0, 9)]
     load = partial(loaded, "mortal", kills=9)
-    answers = ray_predict.predict(load, batches, context, resources=TWO)
+    answers = ray_predict.predict(load, batches, context, resources=ONE)
     assert next(answers)[0].label == "dark"
     with pytest.raises(PluginError, match="the worker died 2 times while it predicted a batch"):
         next(answers)
+
+
+def test_an_address_where_nothing_listens_is_refused_at_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False))
+    for address in ("127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999"):
+        with pytest.raises(InputError, match=f"no Ray cluster answers at {address}"):
+            with connected(address, TWO):
+                pass
 
 
 def test_without_ray_a_sentence_says_what_to_install(monkeypatch, tmp_path):

@@ -126,6 +126,79 @@ def relation(text: str, at: Clock) -> s.Relation:
     return found[0]
 
 
+BROOK = "Discharge of a brook in m3/s, hourly. "
+LIMITS_IN_OTHER_WORDS = [
+    ("It is out of the question that it sinks under 40.", ["bound 40.. always"]),
+    ("Expect readings of 55 or higher.", ["bound 55.. always"]),
+    ("The outlook runs in [60, 180].", ["bound 60..180 always"]),
+    ("x >= 35 at all coming hours.", ["bound 35.. always"]),
+    ("Whatever lies above 220 is reported as 220.", ["bound ..220 always"]),
+    ("The upper limit was lifted to 260, valid now.", ["bound ..260 always"]),
+    ("A gate keeps the discharge from 50 upwards.", ["bound 50.. always"]),
+    ("The band of the coming values has the borders 33 and 99.", ["bound 33..99 always"]),
+    ("The agreed ceiling, from now on, is 145.", ["bound ..145 2023-03-13.."]),
+    ("\n| limit | value |\n|---|---|\n| lower | 20 |\n", ["bound 20.. always"]),
+]
+LIMITS_OF_OTHERS = [
+    "The air temperature will stay between 12 and 19 degrees.",
+    "The noise of the turbine must not exceed 80 decibels.",
+    "The lamp at the gauge may use up to 75 watts.",
+    "The old limit of 300 is out of date.",
+    "A limit of 90 was discussed and given up again.",
+    "It had been announced that it would be limited to 160.",
+]
+LIMITS_IN_TURN = [
+    (
+        "At most 400 may flow until 2023-03-13 06:00, and at most 250 from then on.",
+        ["bound ..400 2023-03-13..2023-03-13T06:00", "bound ..250 2023-03-13T06:00.."],
+    ),
+    (
+        "The cap is 400. It is lowered to 250 on 2023-03-13 at 06:00.",
+        ["bound ..400 ..2023-03-13T06:00", "bound ..250 2023-03-13T06:00.."],
+    ),
+    ("The old limit of 300 is out of date. The new limit is 240.", ["bound ..240 always"]),
+    ("The maximum isn't 90 but 120.", ["bound ..120 always"]),
+]
+
+
+@pytest.mark.parametrize(("text", "limits"), LIMITS_IN_OTHER_WORDS + LIMITS_IN_TURN)
+def test_limits_in_other_words(text: str, limits: list[str]) -> None:
+    assert said(BROOK + text, HOURS) == limits
+
+
+@pytest.mark.parametrize("text", LIMITS_OF_OTHERS)
+def test_limits_of_others_and_old_ones_are_none(text: str) -> None:
+    assert said(BROOK + text, HOURS) == []
+
+
+DRIVE = (
+    "The flow of a pump in litres per minute is to be forecast. Its drive was at 0 % until "
+    "2023-03-12 12:00, at 40 % from 2023-03-12 12:00 until 2023-03-13 02:00, and at 80 % from "
+    "2023-03-13 02:00 until 2023-03-14 00:00. "
+)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Full drive, that is 100 %, makes 900 litres per minute and nothing makes more.",
+        "With 100 % it does 900, never more.",
+        "The top of 900 is reached with the drive at 100 %.",
+        "At a drive of 100 % the flow is at its maximum, 900 litres per minute.",
+    ],
+)
+def test_full_drive_in_other_words(told: str) -> None:
+    text = DRIVE + told + " Between 0 and 100 % it is roughly linear."
+    assert relation(text, HOURS).anchors == ((100.0, 900.0),)
+    bounds = [one for one in reading(text, HOURS).statements if isinstance(one, s.Bound)]
+    assert {one.upper for one in bounds if one.of == s.TARGET} <= {900.0}
+
+
+def test_an_idle_range_without_the_name_of_the_drive() -> None:
+    text = DRIVE + "At 100 % it does 900. It never runs slower than with 5 up to 15 %."
+    assert relation(text, HOURS).dead_zone == (5.0, 15.0)
+
+
 MOTOR = (
     "A motor turns a stirrer, and we want to forecast its speed in rpm. The speed grows linearly "
     "with the duty cycle of the motor. The duty cycle is set to 0.2 until 10:00:40, 0.6 from "

@@ -108,3 +108,46 @@ def test_an_outage_that_goes_on_is_an_effect() -> None:
 @pytest.mark.parametrize(("text", "at", "statements"), KNOWN)
 def test_numbers_of_other_times(text: str, at: Clock, statements: list[str]) -> None:
     assert said(text, at) == statements
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        (
+            "Monthly burglaries in Redhill. Across an ordinary year the town sees 84 of them, "
+            "November being the worst month.",
+            ["total 84 per year always", "peak year 11"],
+        ),
+        ("Births in a county, month by month. 1200 is the norm for a year.", ["total 1200"]),
+        (
+            "Monthly visits to a zoo. Any year brings 300 visits as a rule, above all in August.",
+            ["total 300 per year always", "peak year 8"],
+        ),
+        (
+            "Ambulance calls per month, Kelton. Mean per year: 640. Peak season: January.",
+            ["total 640 per year always", "peak year 1"],
+        ),
+        (
+            "Number of thefts in Barrow each month. The police have 45 cars. In an average year "
+            "thefts happen 96 times.",
+            ["total 96 per year always"],
+        ),
+        (
+            "How many boat rescues a month does the lake see? In other years: 24 a year. The "
+            "record month is July.",
+            ["total 24 per year always", "peak year 7"],
+        ),
+        (
+            "Monthly accidents on the A7 road. Over twelve months 150 is usual. The whole country "
+            "has 9000 accidents a year.",
+            ["total 150 per year always"],
+        ),
+        ("Monthly thefts in Barrow. They usually add up to 90 over a year.", ["total 90 per year"]),
+        ("Monthly thefts in Barrow. The patrol drove 4 times the usual way.", []),
+        ("Daily visitors. Power use was 4 times the typical use for this time of year.", []),
+    ],
+)
+def test_other_years_in_other_words(text: str, statements: list[str]) -> None:
+    found = said(text, MONTHS)
+    assert len(found) == len(statements)
+    assert all(one.startswith(start) for one, start in zip(found, statements, strict=True))

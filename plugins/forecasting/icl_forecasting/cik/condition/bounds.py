@@ -7,6 +7,7 @@ import numpy as np
 from icl_forecasting.cik.condition.case import Case, Draft
 from icl_forecasting.cik.condition.coverage import covered_share, describe
 from icl_forecasting.cik.condition.effects import SURE
+from icl_forecasting.cik.condition.plausible import broken
 from icl_forecasting.cik.condition.predictive import LEVELS
 from icl_forecasting.cik.statements import TARGET, Bound
 
@@ -29,6 +30,8 @@ def apply_bounds(case: Case, draft: Draft) -> None:
             draft.skip(bound, f"it is about {bound.of}")
         elif bound.confidence < SURE:
             draft.skip(bound, "not sure enough to be a limit")
+        elif broken(case, bound):
+            draft.skip(bound, "nearly all of the history lies beyond it")
         else:
             _hold(case, draft, bound)
     _hold_physical(case, draft)
@@ -40,7 +43,7 @@ def limits_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
     lower = np.full(case.length, least)
     upper = np.full(case.length, largest)
     for bound in case.of(Bound):
-        if bound.of != TARGET or bound.confidence < SURE:
+        if bound.of != TARGET or bound.confidence < SURE or broken(case, bound):
             continue
         inside = _steps(case, bound)
         if bound.lower is not None:

@@ -6,8 +6,9 @@ import numpy as np
 
 from icl_forecasting.cik.condition.case import Case, Draft
 from icl_forecasting.cik.condition.coverage import covered_share, describe, edge_chance
+from icl_forecasting.cik.condition.plausible import odds_of, wild
 from icl_forecasting.cik.condition.predictive import mixture
-from icl_forecasting.cik.statements import Change, Effect
+from icl_forecasting.cik.statements import Change, Effect, Relation
 
 LEAST_SHARE = 0.02
 """A step that is covered less than this is not touched."""
@@ -75,12 +76,17 @@ def _apply(case: Case, draft: Draft, effect: Effect) -> None:
     if effect.change in (Change.SCALE, Change.ADD, Change.LEVEL) and effect.value is None:
         draft.skip(effect, "it does not say how much")
         return
+    if wild(case, effect):
+        draft.skip(effect, "it is far from anything that the series was")
+        return
     if effect.usual and shown_before(case, effect):
         draft.skip(effect, "the history shows it, so the forecast knows it")
         return
     chance = edge_chance(effect.window, share > 0)
     share = np.where(chance > 0, 1.0, share)
     likely = np.where(chance > 0, chance, 1.0) * min(1.0, effect.confidence / SURE)
+    followed = any(isinstance(one.statement, Relation) for one in draft.touched)
+    likely = likely * odds_of(case, effect, float((share > 0).mean()), followed)
     steps = share > 0
     before = draft.predictive.quantiles[:, steps]
     after = np.sort(changed_by(effect, before, share[steps]), axis=0)

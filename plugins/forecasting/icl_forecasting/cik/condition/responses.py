@@ -10,6 +10,7 @@ from icl_forecasting.cik.condition.case import Case, Draft
 from icl_forecasting.cik.condition.effects import SURE
 from icl_forecasting.cik.condition.lag import Lag, follow
 from icl_forecasting.cik.condition.paths import covariate_named, held, numbers_at
+from icl_forecasting.cik.condition.plausible import agreeing
 from icl_forecasting.cik.condition.predictive import from_paths
 from icl_forecasting.cik.condition.steady import SETTLED, Steady, settled
 from icl_forecasting.cik.knowledge.laws import exponent_between
@@ -77,6 +78,8 @@ def _follow(case: Case, draft: Draft, relation: Relation) -> bool:
     past = len(case.values)
     groups = _grouped(path, past)
     inputs, levels, residuals = settled(groups[:past], case.values)
+    if not agreeing(relation, inputs, levels):
+        relation = replace(relation, anchors=())
     steady = Steady(inputs, levels, residuals, relation, _exponent(case, relation, covariate))
     goals, doubt = steady.at(groups)
     if not _explains(case.values, goals, sure=relation.confidence >= SURE):

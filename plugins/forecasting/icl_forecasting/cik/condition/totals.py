@@ -27,6 +27,12 @@ MONTH_SD = 0.4
 OFF_SEASON = 0.15
 """Doubt about every month's share, relative to a mean month: some things happen out of season."""
 
+FEW = 3
+"""Fewer values than this say nothing about a stated level."""
+
+MOST_APART = 8.0
+"""Stated level and history may differ by this factor, since months of a season do."""
+
 DRAWS = 400
 
 DAYS = {"year": 365.2425, "quarter": 91.31, "month": 30.44, "week": 7.0, "day": 1.0, "hour": 1 / 24}
@@ -173,6 +179,8 @@ def unit_of(values: np.ndarray, level: float) -> float:
 def _usual(case: Case, known: np.ndarray) -> _Usual | None:
     reasons: list[Statement] = []
     stated = _monthly_level(case)
+    if stated is not None and _absurd(stated[0], case.values[known]):
+        stated = None
     shape = month_shape(case.reading.subject.concepts)
     if stated is not None:
         reasons.append(stated[1])
@@ -192,6 +200,14 @@ def _usual(case: Case, known: np.ndarray) -> _Usual | None:
         total = float(past.sum())
         level, sd = (float(case.values[known].sum()) / total if total > 0 else 0.0), OWN_SD
     return _Usual(level * past, level * future, sd, tuple(reasons))
+
+
+def _absurd(level: float, values: np.ndarray) -> bool:
+    """Tell whether a stated level of a month has nothing to do with the history's own."""
+    if len(values) < FEW:
+        return False
+    own, chance = float(values.mean()), 3.0 / len(values)
+    return level > MOST_APART * (own + chance) or own > MOST_APART * (level + chance)
 
 
 def _monthly_level(case: Case) -> tuple[float, Statement] | None:

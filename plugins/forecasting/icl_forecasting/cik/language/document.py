@@ -9,6 +9,7 @@ from icl_forecasting.cik.language.clauses import clauses
 from icl_forecasting.cik.language.courses import courses
 from icl_forecasting.cik.language.equations import equation_systems
 from icl_forecasting.cik.language.listings import listings
+from icl_forecasting.cik.language.memory import with_memory
 from icl_forecasting.cik.language.model import Document, Sentence, TimePhrase, Token
 from icl_forecasting.cik.language.moments import Scene
 from icl_forecasting.cik.language.quantities import quantities
@@ -94,7 +95,7 @@ def parse(text: str, clock: Clock) -> Document:
         clock,
         tuple(found),
         tuple(sorted(lists, key=lambda one: one.span.start)),
-        equation_systems(text, found),
+        with_memory(equation_systems(text, found), found, lists, text),
     )
 
 

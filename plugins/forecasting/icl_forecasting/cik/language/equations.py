@@ -100,7 +100,7 @@ def equation_systems(text: str, found: Sequence[Sentence]) -> tuple[EquationSyst
     return (
         EquationSystem(
             equations=tuple(equations),
-            noise=_noise(text),
+            noise=noise_scale(text),
             lags=int(next(g for g in lags.groups() if g)) if lags else None,
             known=all(given),
             target=names.target,
@@ -109,7 +109,7 @@ def equation_systems(text: str, found: Sequence[Sentence]) -> tuple[EquationSyst
     )
 
 
-def _noise(text: str) -> float | None:
+def noise_scale(text: str) -> float | None:
     """Read the standard deviation of the noise."""
     for pattern in (_SCALE, _SCALE_FIRST):
         match = pattern.search(text)

@@ -242,6 +242,8 @@ def until_at(scene: Scene, i: int) -> Piece | None:
         j += 1
     elif word in ("no", "not") and scene.word(j) == "later" and scene.word(j + 1) == "than":
         j += 2
+    elif word == "not" and scene.word(j) in ("before", "until", "till"):
+        j += 1  # "not before Monday will it open": what is so goes on until then
     elif word in _ENDS:
         if scene.word(j) in ("time", "date"):
             j += 1
@@ -303,6 +305,8 @@ def bare_range_at(scene: Scene, i: int) -> Piece | None:
     if found is None:
         return None
     moment, j = found
+    if scene.word(i - 1) in ("[", "]", "(") and scene.word(j) in (",", ";"):
+        return _bracketed(scene, i, moment, j)
     if scene.word(j) in (_TO | {"up"}) - {"and"}:
         end = end_at(scene, j, bare=moment.floating)
         if (end and moment.floating == end[0].floating) or (end and moment.clock is not None):
@@ -310,6 +314,20 @@ def bare_range_at(scene: Scene, i: int) -> Piece | None:
                 return None
             return between(moment, end[0], i, end[1], end[2])
     return None
+
+
+def _bracketed(scene: Scene, i: int, a: Moment, j: int) -> Piece | None:
+    """Read "[3 May, 7 May)": a bracket tells whether an end is part of the interval."""
+    second = moment_at(scene, j + 1)
+    if second is None:
+        return None
+    b, k = second
+    closing = scene.word(k)
+    if closing not in (")", "]", "[") or (scene.word(i - 1) == "(" and closing == ")"):
+        return None
+    if a.floating != b.floating or (not a.floating and b.lo <= a.lo):
+        return None
+    return between(a, b, i, k, closing == "]")
 
 
 def shared_month(scene: Scene, i: int, j: int) -> Piece | None:

@@ -205,7 +205,7 @@ def _merge(scene: Scene, x: Piece, y: Piece, in_order: bool) -> Piece | None:
     if y.role == "every":
         return None
     if x.role in ("start", "point") and y.role == "point" and in_order and ends_there(scene, x, y):
-        return _closed(x, replace(y, role="end", hi=y.lo, lo=None))
+        return closed(x, replace(y, role="end", hi=y.lo, lo=None))
     if y.role == "length":
         return _with_length(scene, x, y)
     if x.role == "clock":
@@ -219,12 +219,12 @@ def _merge(scene: Scene, x: Piece, y: Piece, in_order: bool) -> Piece | None:
         if _is_day_part(y):
             return _on_day(x, y.lo if _fits(x, y) else y.lo + ONE_DAY)
     if x.role in ("start", "point") and y.role == "end" and in_order:
-        return _closed(x, y)
+        return closed(x, y)
     if x.role == "end" and y.role == "start" and y.lo is not None and not x.floating:
-        return _closed(y, x) if x.hi is None or x.hi > y.lo else None
+        return closed(y, x) if x.hi is None or x.hi > y.lo else None
     if x.role == "span" and y.role == "end" and in_order and x.lo is not None:
         if y.hi is None or (x.hi is not None and y.hi >= x.hi and is_day(x)):
-            return _closed(x, y)
+            return closed(x, y)
     return None
 
 
@@ -240,7 +240,8 @@ def _on_day(piece: Piece, day: datetime) -> Piece:
     return replace(piece, lo=lo, hi=hi, floating=False)
 
 
-def _closed(x: Piece, y: Piece) -> Piece | None:
+def closed(x: Piece, y: Piece) -> Piece | None:
+    """Return the interval from a beginning to an end, None where the end is not after it."""
     if x.lo is None:
         return None
     if y.hi is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
+from icl_forecasting.cik.language.almanac import Length
 from icl_forecasting.cik.language.joining import ends_there, is_day, merge
-from icl_forecasting.cik.language.moments import Scene
+from icl_forecasting.cik.language.moments import Scene, day_of
 from icl_forecasting.cik.language.pieces import Piece
 
 
@@ -81,6 +83,7 @@ def join_rhythms(scene: Scene, sentences: list[list[Piece]]) -> None:
             size = rhythm.length or next(
                 (p.length for p in around if p.length and p.length.seconds(step) < whole), None
             )
+            size = size or _first_size(around, whole)
             start = next(
                 (
                     p
@@ -91,6 +94,8 @@ def join_rhythms(scene: Scene, sentences: list[list[Piece]]) -> None:
                 ),
                 None,
             )
+            if whole == _DAY and _daily(rhythm, start):
+                continue
             if size is None or (rhythm.lo is None and start is None):
                 continue
             rhythm.length = size
@@ -103,6 +108,61 @@ def join_rhythms(scene: Scene, sentences: list[list[Piece]]) -> None:
 
 
 _BEGIN = ("start", "point", "span")
+_DAY = 86_400.0
+
+
+def _daily(rhythm: Piece, hours: Piece | None) -> bool:
+    """Make hours beside "every day" those of each day, in place."""
+    if hours is None or hours.role != "span" or hours.lo is None or hours.hi is None:
+        return False
+    size = (hours.hi - hours.lo).total_seconds()
+    if hours.time is None and not (0 < size < _DAY and hours.precision in ("minute", "hour")):
+        return False
+    if size >= _DAY or rhythm.lo is not None:
+        return False
+    first, last = hours.lo - day_of(hours.lo), hours.hi - day_of(hours.hi)
+    for piece in (rhythm, hours):
+        piece.role, piece.clock, piece.lo, piece.hi = "every", (first, last), None, None
+        piece.period, piece.length = rhythm.period, None
+    return True
+
+
+def _first_size(around: list[Piece], whole: float) -> Length | None:
+    """Return the length of the first time, told by its two ends: "the first (3 to 5 May)"."""
+    for piece in around:
+        if piece.role == "span" and piece.lo is not None and piece.hi is not None:
+            seconds = (piece.hi - piece.lo).total_seconds()
+            if 0 < seconds < whole and not is_day(piece):
+                return Length(((seconds, "second"),))
+    return None
+
+
+def join_phases(scene: Scene, sentences: list[list[Piece]]) -> None:
+    """Read two lengths under the same word in turn: "wet phase: 3 days / dry phase: 5 days".
+
+    Args:
+        scene: the tokens and the clock.
+        sentences: pieces of each sentence; they are changed in place.
+    """
+    for a, b in pairwise(sentences):
+        lengths = [[p for p in pieces if p.role == "length" and p.length] for pieces in (a, b)]
+        if any(len(one) != 1 for one in lengths):
+            continue
+        first, second = lengths[0][0], lengths[1][0]
+        words = [_before(scene, one) for one in (first, second)]
+        if not words[0] & words[1] & _PHASES or first.length is None or second.length is None:
+            continue
+        if first.length.unit == second.length.unit and len(first.length.parts) == 1:
+            total = first.length.parts[0][0] + second.length.parts[0][0]
+            first.role, first.period = "every", Length(((total, first.length.unit),))
+            b.remove(second)
+
+
+_PHASES = frozenset("phase spell stretch part section stage leg shift".split())
+
+
+def _before(scene: Scene, piece: Piece) -> frozenset[str]:
+    return frozenset(scene.word(k) for k in range(max(0, piece.first - 5), piece.first))
 
 
 def _is_open(piece: Piece) -> bool:

@@ -247,7 +247,8 @@ def _named(words: str) -> tuple[str, str]:
     last = head[2] if head else whole
     if len(last.split()) > 6 or (not head and whole.endswith((".", "!", "?"))):
         return "", whole
-    return _MARKS.sub("", last), head[1] if head else ""
+    name = _MARKS.sub("", last)
+    return name if "(" in name else name.rstrip(" )"), head[1] if head else ""
 
 
 def _above(text: str, breaks: list[int], k: int, low: int) -> str:
@@ -267,7 +268,7 @@ def _header(words: str, columns: int) -> list[str]:
         inside = re.search(r"\(([^()]*[,;|][^()]*)\)\s*:$", words)
         cells = [cell.strip() for cell in re.split(r"[,;|]", inside[1])] if inside else []
         return cells if len(cells) == columns else []
-    for separator in ("|", "\t", ";", ","):
+    for separator in ("|", "\t", ";", ",", " / "):
         if separator in words:
             cells = [cell.strip(" *_\"'`") for cell in words.strip("| ").split(separator)]
             if len(cells) == columns and all(cells) and len(words.split()) <= 4 * columns:

@@ -81,11 +81,19 @@ _CYCLES = frozenset("rhythm cycle cycles interval intervals periodicity spacing 
 def cycle_at(scene: Scene, i: int) -> Piece | None:
     """Read "a 15-day cycle", "intervals of 15 days", "7 days out of every 15", "15 days apart"."""
     j = i
-    if scene.word(j) in _CYCLES and scene.word(j + 1) in ("of", ":", "is", "was"):
+    if scene.word(j) == "period" and scene.word(j + 1) not in (":", "="):
+        size = length_at(scene.tokens, j + 1)  # "duration 7 days, period 15 days"
+        return Piece("every", i, size[1], period=size[0], precision=size[0].unit) if size else None
+    if scene.word(j) in _CYCLES | {"period"} and scene.word(j + 1) in ("of", ":", "is", "was", "="):
         size = length_at(scene.tokens, j + 2)
         return Piece("every", i, size[1], period=size[0], precision=size[0].unit) if size else None
     if scene.word(j) in ("in", "at", "with", "on"):
         j += 1
+        k = j + 1 if scene.word(j) in ("a", "an", "regular") else j
+        if scene.word(k) in _CYCLES | {"period"} and scene.word(k + 1) == "of":
+            size = length_at(scene.tokens, k + 2)
+            if size:
+                return Piece("every", i, size[1], period=size[0], precision=size[0].unit)
     if scene.word(j) == "a" and scene.kind(j + 1) == "number":
         j += 1
     size = length_at(scene.tokens, j)
@@ -128,14 +136,26 @@ def alternation(scene: Scene, pieces: list[Piece], last: int) -> None:
     a, b = lengths
     between = [scene.word(k) for k in range(a.last, b.first)]
     after = [scene.word(k) for k in range(b.last, min(last, b.last + 14))]
-    turns = "then" in between or "followed" in between or "alternating" in between
-    again = any(word in _AGAIN for word in after)
-    if not (turns and again) or a.length is None or b.length is None:
+    turns = not _TURNS.isdisjoint(between) or (len(between) <= 8 and "," in between)
+    again = any(word in _AGAIN for word in after) or _over_and_over(after)
+    gap = "between" in after and "next" in after  # "8 days between one and the next"
+    if (not (turns and again) and not gap) or a.length is None or b.length is None:
         return
     if len(a.length.parts) == 1 and len(b.length.parts) == 1 and a.length.unit == b.length.unit:
         total = a.length.parts[0][0] + b.length.parts[0][0]
         a.role, a.period = "every", Length(((total, a.length.unit),))
         pieces.remove(b)
+
+
+_TURNS = frozenset("then followed alternating repeat repeated".split())
+
+
+def _over_and_over(words: list[str]) -> bool:
+    """Tell whether words say "over and over", "and so on", "on and on", "etc"."""
+    told = " ".join(words)
+    return any(
+        one in told for one in ("over and over", "and so on", "so forth", "on and on", "etc")
+    )
 
 
 def _share(scene: Scene, i: int, j: int) -> Piece | None:

@@ -136,7 +136,7 @@ def _values(
     closed = False
     while j < n and line[j] == at:
         text = tokens[j].text
-        if text in _BETWEEN and not closed:
+        if (text in _BETWEEN or (text == "/" and _spaced(scene, j))) and not closed:
             if text == ")":
                 closed = bool(values)
             if values and text in ("-", "(", ";") and text != ";":
@@ -152,7 +152,11 @@ def _values(
             continue
         if number is None or closed:
             break
-        if values and tokens[j - 1].text not in (",", "|", ";") and tokens[j - 1].kind != "word":
+        if (
+            values
+            and tokens[j - 1].text not in (",", "|", ";", "/")
+            and tokens[j - 1].kind != "word"
+        ):
             # a second number without a separator is another column only where white space says so
             if tokens[j].start - tokens[j - 1].end < 1:
                 break
@@ -169,6 +173,14 @@ def _values(
     while j < n and line[j] == at and tokens[j].text in CLOSING:
         j += 1
     return tuple(values), j
+
+
+def _spaced(scene: Scene, j: int) -> bool:
+    """Tell whether a stroke stands between two columns: it has space on both sides."""
+    tokens = scene.tokens
+    if not 0 < j < len(tokens) - 1:
+        return False
+    return tokens[j - 1].end < tokens[j].start and tokens[j].end < tokens[j + 1].start
 
 
 def _is_unit(scene: Scene, j: int, line: list[int]) -> bool:

@@ -215,7 +215,8 @@ _rule("on during over at in all only weekdays weekends workdays", rhythm_at)
 _rule("mondays tuesdays wednesdays thursdays fridays saturdays sundays", rhythm_at)
 _rule("day night week month hour year", rhythm_at)
 _rule(
-    "rhythm cycle cycles interval intervals periodicity spacing frequency in at with on a", cycle_at
+    "rhythm cycle cycles interval intervals periodicity spacing frequency period in at with on a",
+    cycle_at,
 )
 _rule("overnight", overnight_at)
 _rule("thereafter afterwards afterward subsequently henceforth hereafter going", _open_at)

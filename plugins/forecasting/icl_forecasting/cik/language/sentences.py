@@ -55,6 +55,10 @@ class Piece:
     paragraph: int
 
 
+MOST_TOKENS = 400
+"""Tokens of a sentence; what has no full stop for so long is cut, since joining pieces is slow."""
+
+
 def sentences(tokens: Sequence[Token], text: str, hidden: bytearray) -> list[Piece]:
     """Split tokens into sentences.
 
@@ -84,7 +88,8 @@ def sentences(tokens: Sequence[Token], text: str, hidden: bytearray) -> list[Pie
         if title:
             heading, first, i = title[0], title[1], title[1]
             continue
-        if i + 1 >= n or _ends(tokens, i, gap, blank, short):
+        too_long = i + 1 - first >= MOST_TOKENS
+        if i + 1 >= n or too_long or _ends(tokens, i, gap, blank, short):
             _close(found, tokens, first, i + 1, heading, paragraph, inside)
             first = i + 1
         if blank:

@@ -8,8 +8,9 @@ from datetime import timedelta
 import numpy as np
 
 from icl_forecasting.cik.language.almanac import stamp
+from icl_forecasting.cik.language.hour_pairs import pairs_of_hours
 from icl_forecasting.cik.language.joining import join
-from icl_forecasting.cik.language.linking import join_rhythms, join_sentences
+from icl_forecasting.cik.language.linking import join_phases, join_rhythms, join_sentences
 from icl_forecasting.cik.language.model import TimePhrase
 from icl_forecasting.cik.language.moments import Scene, day_of
 from icl_forecasting.cik.language.pieces import Piece
@@ -39,7 +40,7 @@ def time_phrases(
         scene.past = past
         found_here = pieces(scene, first, last)
         alternation(scene, found_here, last)
-        joined = join(scene, found_here)
+        joined = join(scene, pairs_of_hours(scene, found_here))
         for piece in joined:
             if piece.role == "that":
                 _point_back(piece, latest)
@@ -49,6 +50,7 @@ def time_phrases(
             if piece.role in ("span", "start", "point", "every"):
                 latest = piece
         found.append(joined)
+    join_phases(scene, found)
     join_rhythms(scene, found)
     join_sentences(scene, found)
     return [[_phrase(scene, text, piece) for piece in joined] for joined in found]

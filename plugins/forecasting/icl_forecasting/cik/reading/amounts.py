@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from icl_forecasting.cik.language.model import Quantity
+import re
+from collections.abc import Sequence
+
+from icl_forecasting.cik.language.model import Quantity, Token
+from icl_forecasting.cik.reading.parts import part_of
+from icl_forecasting.cik.reading.quantities import ADDITIVE
 from icl_forecasting.cik.reading.remarks import Remark
 from icl_forecasting.cik.reading.topic import Topic
 from icl_forecasting.cik.reading.units import same_unit
@@ -42,6 +47,15 @@ def change_of(
     it off, "half the usual" leaves it).
     """
     value, basis = _value(quantity), quantity.basis
+    if basis != "by" and quantity.kind in ("percent", "factor"):
+        part = part_of(quantity, remark, topic)
+        if part == "other":
+            return None
+        if part is not None:
+            share = value / 100 if quantity.kind == "percent" else value
+            return (Change.SCALE, share if part == "kept" else max(0.0, 1 - share))
+        if basis in ("of", "usual", None) and _on_top(remark, quantity) and value > 0:
+            return Change.SCALE, 1 + (value / 100 if quantity.kind == "percent" else value)
     if quantity.kind == "plain" and _multiplied(remark, quantity):
         return (Change.SCALE, value) if value > 0 else None
     if quantity.kind == "plain" and basis == "by" and value > 0:
@@ -50,7 +64,9 @@ def change_of(
         if remark.says("divide"):
             return Change.SCALE, 1 / value
     sign = {"above": 1, "more": 1, "below": -1, "less": -1}.get(basis or "", 0)
-    sign = sign or _direction(remark, at)
+    sign = sign or _signed(remark, quantity) or _direction(remark, at)
+    if quantity.kind == "percent" and value < 0:
+        value, sign = -value, -1
     if _noun_of_change(remark, quantity):
         basis = "by"
     if quantity.kind == "factor":
@@ -58,6 +74,84 @@ def change_of(
     if quantity.kind == "percent":
         return _percent(quantity, value, basis, sign, remark, topic)
     return _plain(value, basis, sign, quantity, remark, topic)
+
+
+_MINUS = frozenset({"-", "−", "–", "minus"})
+
+
+def _signed(remark: Remark, quantity: Quantity) -> int:
+    """Return the sign that stands before a percentage: "-30 %", "minus 30 percent"."""
+    at = remark.token_at((quantity.core or quantity.span).start)
+    if quantity.kind != "percent" or not at:
+        return 0
+    before = remark.tokens[at - 1]
+    if before.lower in ("+", "plus"):
+        return 1
+    joined = remark.tokens[at].start - before.end == 0 or before.lower in ("minus", "−")
+    apart = at < 2 or remark.tokens[at - 2].kind == "symbol" or remark.tokens[at - 2].kind == "word"
+    return -1 if before.lower in _MINUS and joined and apart else 0
+
+
+def _on_top(remark: Remark, quantity: Quantity) -> bool:
+    """Tell whether a share comes on top of the usual: "another 30 % of it", "50 % on top"."""
+    at = remark.token_at((quantity.core or quantity.span).start)
+    before = {t.lower for t in remark.tokens[max(0, at - 2) : at]}
+    if before & {"another", "additional", "extra", "further"}:
+        return True
+    words = " ".join(t.lower for t in remark.tokens)
+    return any(one in words for one in ("in addition to", "on top of", "over and above"))
+
+
+def inverse_of(quantity: Quantity, remark: Remark, topic: Topic) -> float | None:
+    """Read a comparison whose subject is the usual level, and return the multiple of it.
+
+    "Usual demand is a quarter of what is expected then" is the factor 4, and so is "a quarter as
+    much would have been normal". None where the usual level is not what is compared.
+    """
+    value = _value(quantity)
+    if quantity.kind == "percent":
+        value /= 100
+    if quantity.kind not in ("factor", "percent") or value <= 0 or quantity.basis == "by":
+        return None
+    core = quantity.core or quantity.span
+    at = remark.token_at(core.start)
+    before = remark.tokens[:at]
+    after = [t for t in remark.tokens if t.start >= core.end]
+    usual = remark.marks.get("usual", [])
+    verbs = [i for i, t in enumerate(before) if t.lemma in _COPULAS]
+    named = topic.mentions(remark) or topic.generic(remark)
+    later = [m for m in usual if m.first > at and remark.tokens[m.first].lemma != "expect"]
+    if verbs and named and not later and quantity.basis in ("of", "usual", None):
+        subject = [m for m in usual if m.last < verbs[-1]]
+        nouns = [m for m in subject if not remark.tokens[m.last].lower.endswith("ly")]
+        if (nouns or (subject and _of_then(after))) and not _of_then(before[: verbs[0]]):
+            return 1 / value
+    words = [t.lower for t in after]
+    if later and named and not verbs and "as" in words[:3]:
+        last = later[-1]
+        be = [t.lower for t in remark.tokens[at : last.first]]
+        if {"would", "be"} <= {*be} or "been" in be or {"is", "was"} & {*be}:
+            return 1 / value
+    if remark.says("would") and _really(words) and quantity.basis == "of":
+        return 1 / value
+    return None
+
+
+_COPULAS = frozenset("be make amount equal represent come constitute reach".split())
+_THEN = frozenset("then that this those these what during while its".split())
+
+
+def _of_then(words: Sequence[Token]) -> bool:
+    """Tell whether some words point at the time of an event."""
+    return not _THEN.isdisjoint(t.lower for t in words[:8])
+
+
+def _really(words: list[str]) -> bool:
+    """Tell whether some words are about what will be and not about what would be."""
+    if not words or words[0] not in ("what", "that", "the", "it", "this"):
+        return False
+    ahead = words[:9]
+    return bool({"really", "actually", "going", "will", "expected", "forecast"} & set(ahead))
 
 
 def _multiplied(remark: Remark, quantity: Quantity) -> bool:
@@ -69,6 +163,27 @@ def _multiplied(remark: Remark, quantity: Quantity) -> bool:
     return bool(_TIMES & set(around)) and remark.has("usual")
 
 
+def _beside(remark: Remark, quantity: Quantity) -> int:
+    """Return the side of the usual level on which a number lies: "80 cm above normal"."""
+    core = quantity.core or quantity.span
+    after = [t.lower for t in remark.tokens if t.start >= core.end][:7]
+    if remark.has("fault", "offset", "limit"):
+        return 0
+    for place, word in enumerate(after[:2]):
+        sign = {**dict.fromkeys(_UP, 1), **dict.fromkeys(_DOWN, -1)}.get(word, 0)
+        rest = after[place + 1 :]
+        if sign and (remark.has("usual") or {"would", "otherwise", "before", "without"} & {*rest}):
+            return sign
+    return 0
+
+
+_STEPWISE = re.compile(
+    r"\b(?:each|every|per|an?)\s+(?:single\s+)?(?:hour|day|minute|step|week)\b"
+    r"|\b(\w+) by \1\b|\bhourly\b",
+    re.IGNORECASE,
+)
+_UP = frozenset("above over higher more".split())
+_DOWN = frozenset("below under lower less fewer".split())
 _TIMES = frozenset({"x", "X", "×", "*"})
 
 
@@ -133,7 +248,10 @@ def _plain(
     signed = quantity.span.text.lstrip().startswith("+") or (
         at > 0 and remark.tokens[at - 1].text == "+"
     )
-    if signed and (topic.mentions(remark) or remark.has("usual") or remark.says("extra")):
+    known = topic.mentions(remark) or topic.generic(remark) or remark.has("usual")
+    if quantity.per is not None and not topic.concepts & ADDITIVE and (sign or signed):
+        return None  # a level that grows step by step is no level that is raised
+    if signed and (known or remark.says("extra")):
         if not remark.has("fault", "offset", "drift"):
             return Change.ADD, value
     unit = bool(quantity.unit) and same_unit(quantity.unit, topic.subject.unit)
@@ -141,8 +259,17 @@ def _plain(
     mine = mine or (remark.has("usual") and not topic.others(remark))
     if not mine and not unit:
         return None
-    if sign and basis is None and unit and remark.says("add", "additional", "extra", "remove"):
-        return Change.ADD, -value if remark.says("remove") else value
+    named = unit or bool(quantity.unit and mine)
+    if sign and basis is None and named and remark.says("add", "additional", "extra", "remove"):
+        if not remark.has("fault", "offset", "drift"):
+            return Change.ADD, -value if remark.says("remove") else value
+    if sign and basis is None and remark.lead is not None and remark.lead.has("usual") and mine:
+        return Change.ADD, sign * value
+    side = _beside(remark, quantity)
+    if side and mine:
+        return Change.ADD, side * value
+    if basis == "by" and not topic.concepts & ADDITIVE and _STEPWISE.search(remark.text):
+        return None
     if basis == "by" and sign and not remark.has("drift"):
         return Change.ADD, sign * value
     if basis == "to" and (sign or remark.says(*_LEVEL_VERBS)):

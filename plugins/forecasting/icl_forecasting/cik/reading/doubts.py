@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from icl_forecasting.cik.reading.claims import Claim, pronoun
@@ -24,25 +25,37 @@ def doubt(claim: Claim, remarks: Sequence[Remark], topic: Topic, association: bo
     clause = remark.clause
     sentence = [one for one in remarks if one.order == remark.order]
     before = [one for one in sentence if one.index <= remark.index]
+    if claim.against:
+        return "another place" if topic.away(remark, everywhere=True) else ""
     if (remark.hypothetical or clause.conditional) and not _supposed(claim, remarks):
         return "hypothetical"
+    if claim.strength == 2 and clause.link in ("when", "whenever"):
+        if not any(one.times for one in sentence) and not any(one.numbers for one in sentence):
+            return "no claim about the forecast"
     if claim.strength == 1 and _in_general(claim):
         return "no claim about the forecast"
     if any(one.clause.conditional for one in before) and not _supposed(claim, remarks):
         return "hypothetical"
-    if topic.away(remark, everywhere=True):
+    away = topic.away(remark, everywhere=True) and not _goes_away(claim)
+    if away or _theirs(remark, before):
         return "another place"
     if _no_concern(claim, remarks):
         return "no effect, as the text says"
     if claim.about == "other":
         return "another variable"
+    if _of_former_years(claim):
+        return "before the forecast"
     if any(_intends(one, remark) for one in before) and not remark.times:
         return "an intention, not a fact"
+    if _aim(claim) or (association and claim.value == 0 and _wished(sentence)):
+        return "an intention, not a fact"
+    if _rejected(claim, sentence):
+        return "denied"
     if remark.has("eradicate") and claim.strength == 1:
         before_it = remark.tokens[claim.at - 1].lower if claim.at else ""
         if association or before_it == "to" or not (remark.times and clause.future):
             return "an intention, not a fact"
-    if _only_claimed(remark, sentence, association):
+    if _only_claimed(claim, sentence, remarks, association):
         return "claimed, not a fact"
     if any(one.has("advice") for one in before) and not remark.times:
         return "general advice"
@@ -52,9 +65,9 @@ def doubt(claim: Claim, remarks: Sequence[Remark], topic: Topic, association: bo
         return "an association, not a cause"
     if association and any(one.has("plan") for one in sentence) and claim.strength < 3:
         return "an intervention on another variable"
-    if clause.negated and not _zero_by_denial(claim) and not _bracketed(remark):
+    if clause.negated and not _zero_by_denial(claim) and not _beside(claim):
         return "denied"
-    if remark.has("cancel") and not clause.negated:
+    if remark.has("cancel") and not clause.negated and not _prevented(claim):
         return "cancelled"
     first = remark.tokens[0].lower
     if remark.has("former") or (clause.past and first in ("earlier", "previously", "initially")):
@@ -89,6 +102,9 @@ def _intends(one: Remark, remark: Remark) -> bool:
     """Tell whether a clause governs another by a wish: "wants to double", "hopes that"."""
     if not one.has("intend") or remark.index - one.index > 1:
         return False
+    last = one.tokens[-1]
+    if one is not remark and last.text == ":" and len(one.tokens) <= 4:
+        return False  # "Wanted: ..." is a heading
     return one is remark or not one.says("so", "such", "many")
 
 
@@ -99,10 +115,76 @@ def _no_concern(claim: Claim, remarks: Sequence[Remark]) -> bool:
         after = (one.order, one.index) > (remark.order, remark.index)
         if not after or one.order - remark.order > 1:
             continue
+        spared = one.says("untouched", "unaffected", "undisturbed", "unscathed", "unimpaired")
+        if spared and not one.times and not one.says("other", "else", "rest", "otherwise"):
+            return True
         denied = one.clause.negated and one.has("affect") and not one.times
         denied = denied and not one.says("before", "after", "else", "other", "otherwise", "nothing")
+        if one.says("here") and _no_trace(one):
+            return True
         goes_on = one.order == remark.order or one.says("this", "it", "that", "which", "neither")
         if goes_on and (denied or one.says("irrelevant", "unrelated")):
+            return True
+    return False
+
+
+def _goes_away(claim: Claim) -> bool:
+    """Tell whether "elsewhere" is where a share of what is measured goes."""
+    remark = claim.remark
+    sent = remark.says("go", "send", "divert", "move", "turn", "transfer", "redirect")
+    marks = remark.marks.get("elsewhere", ())
+    goals = [
+        m
+        for m in marks
+        if remark.tokens[m.first].lower == "elsewhere"
+        or (m.first and remark.tokens[m.first - 1].lower in ("to", "towards", "into"))
+    ]
+    return claim.change is Change.SCALE and sent and bool(marks) and len(goals) == len(marks)
+
+
+def _theirs(remark: Remark, before: Sequence[Remark]) -> bool:
+    """Tell whether a clause goes on about another place: "... next to ours and needed theirs"."""
+    if remark.says("here", "our", "ours") or not remark.says("their", "theirs", "there"):
+        return False
+    near = {"nearby", "adjacent", "neighbouring", "neighboring"}
+    for one in before:
+        marks = one.marks.get("elsewhere", ())
+        if any(one.tokens[m.first].lemma not in near for m in marks):
+            return True
+    return False
+
+
+def _no_trace(remark: Remark) -> bool:
+    """Tell whether a clause says that something did nothing: "it left no mark"."""
+    words = ("mark", "trace", "effect", "impact", "affect", "influence", "change", "felt", "feel")
+    return (remark.clause.negated or remark.says("no")) and remark.says(*words)
+
+
+_FORMER_YEARS = re.compile(
+    r"\b(?:last|past|previous|preceding|former|earlier|recent)\s+(?:\w+\s+)?"
+    r"(?:years?|winters?|summers?|springs?|autumns?|seasons?|decades?)\b"
+    r"|\b(?:for|over|through)\s+(?:\w+\s+)?\w+\s+years\b|\byears?\s+(?:running|in a row)\b"
+    r"|\byears?\s+ago\b",
+    re.IGNORECASE,
+)
+_BASES = frozenset("what than as usual average normal typical compared those".split())
+
+
+def _of_former_years(claim: Claim) -> bool:
+    """Tell whether a number is told of earlier years: "for three years it has doubled in May"."""
+    remark = claim.remark
+    clause = remark.clause
+    if claim.strength < 3 or clause.future or clause.supposed:
+        return False
+    words = [t.lower for t in remark.tokens]
+    told = clause.past or not {"has", "have", "had", "was", "were", "did"}.isdisjoint(words)
+    if not told or (claim.change is Change.LEVEL and not remark.times):
+        return False
+    sentence = remark.sentence.span
+    at = remark.tokens[min(claim.at, len(remark.tokens) - 1)].start - sentence.start
+    for match in _FORMER_YEARS.finditer(sentence.text):
+        between = sentence.text[at : match.start()].lower().split()
+        if match.start() < at or _BASES.isdisjoint(between):
             return True
     return False
 
@@ -121,11 +203,23 @@ def _in_general(claim: Claim) -> bool:
     return not (ahead or led or remark.times)
 
 
-def _only_claimed(remark: Remark, sentence: list[Remark], association: bool) -> bool:
+def _campaign(remarks: Sequence[Remark]) -> bool:
+    """Tell whether a text is about what somebody wants to reach by a plan."""
+    plan = any(one.has("plan", "ban") for one in remarks)
+    return plan and any(one.has("intend") or one.says("mind", *_WISHES) for one in remarks)
+
+
+def _only_claimed(
+    claim: Claim, sentence: list[Remark], remarks: Sequence[Remark], association: bool
+) -> bool:
     """Tell whether somebody only says so: a quotation or a belief about what will come."""
-    quoted = remark.sentence.quoted or _in_quotes(remark)
+    remark = claim.remark
+    quoted = remark.sentence.quoted or _in_quotes(claim)
     boast = any(one.has("claim") or one.says("promise", "vow", "pledge") for one in sentence)
     if quoted and (boast or association):
+        return True
+    ahead = remark.clause.future or remark.says("will", "ll")
+    if quoted and ahead and claim.value in (0, None) and _campaign(remarks):
         return True
     rumour = any(
         one.says("rumour", "rumor", "unconfirmed", "gossip", "unverified") for one in sentence
@@ -133,9 +227,11 @@ def _only_claimed(remark: Remark, sentence: list[Remark], association: bool) -> 
     return rumour or (association and boast and remark.clause.reported)
 
 
-def _in_quotes(remark: Remark) -> bool:
+def _in_quotes(claim: Claim) -> bool:
+    remark = claim.remark
     sentence = remark.sentence.span
-    before = sentence.text[: max(0, remark.span.start - sentence.start)]
+    at = remark.tokens[claim.at].start if claim.at < len(remark.tokens) else remark.span.start
+    before = sentence.text[: max(0, at - sentence.start)]
     opened = before.count('"') % 2 == 1 or before.count("“") > before.count("”")
     return opened or remark.text.lstrip().startswith(('"', "“"))
 
@@ -143,6 +239,78 @@ def _in_quotes(remark: Remark) -> bool:
 def _tends_together(remark: Remark) -> bool:
     """Tell whether a rise is only told to go with another one: "when A increases, B tends to"."""
     return remark.says("tend") and remark.says("also", "together", "likewise")
+
+
+_AIMS = frozenset(
+    """sake aim goal purpose vision plan wish target promise pledge end view hope slogan motto dream
+    object objective ambition idea prospect""".split()
+)
+_WISHES = frozenset("want wish dream promise pledge vow aim goal sake hope slogan motto".split())
+
+
+def _aim(claim: Claim) -> bool:
+    """Tell whether a "none" is only what is aimed at: "for the sake of no visits"."""
+    if claim.value != 0:
+        return False
+    tokens = claim.remark.tokens[max(0, claim.at - 6) : claim.at]
+    last = tokens[-1].lower if tokens else ""
+    return last in ("for", "of", "at", "towards", "toward", "to") and any(
+        t.lemma in _AIMS for t in tokens
+    )
+
+
+def _wished(sentence: Sequence[Remark]) -> bool:
+    """Tell whether a sentence speaks of wishes, aims or promises."""
+    return any(one.says(*_WISHES) for one in sentence)
+
+
+_REJECTING = frozenset(
+    """reject deny dismiss discard refute disprove exaggerate rebut contradict retract disown
+    renounce overrule""".split()
+)
+
+
+def _rejected(claim: Claim, sentence: Sequence[Remark]) -> bool:
+    """Tell whether its sentence rejects what is claimed: "..., which was denied"."""
+    for one in sentence:
+        if one.clause.negated or one.lemmas.isdisjoint(_REJECTING):
+            continue
+        if one is claim.remark or one.index > claim.remark.index:
+            if not one.says("but", "other", "others", "another"):
+                return not (one.index > claim.remark.index + 1 and one.clause.link == "and")
+    return False
+
+
+def _prevented(claim: Claim) -> bool:
+    """Tell whether the word that seems to cancel says that nothing happens: "prevents visits"."""
+    return claim.value == 0 and claim.remark.says("prevent", "avoid", "stop")
+
+
+def _beside(claim: Claim) -> bool:
+    """Tell whether a denial in the clause does not concern the claim."""
+    remark = claim.remark
+    negation = remark.clause.negation
+    if negation is None:
+        return False
+    if _bracketed(remark):
+        return True
+    words = [t.lower for t in remark.tokens]
+    at = remark.token_at(negation.start)
+    following = words[at + 1 : at + 3]
+    if (
+        following[:1]
+        and following[0] in ("longer", "later", "sooner", "earlier")
+        and (following[1:] == ["than"])
+    ):
+        return True  # "for no longer than two hours"
+    if following[:1] in (["including"], ["counting"], ["only"]):
+        return True
+    if words[at] == "without" and at > claim.at:
+        return True  # "four times what it would be without it"
+    after = words[at:]
+    if "but" in after:
+        return claim.at > at + after.index("but")  # "not six times but four times"
+    return False
 
 
 def _bracketed(remark: Remark) -> bool:

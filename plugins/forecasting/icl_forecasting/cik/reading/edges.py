@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from icl_forecasting.cik.language.model import Quantity
 from icl_forecasting.cik.reading.quantities import MEASURES
@@ -32,6 +33,11 @@ _DOWN = re.compile(
     r"|smaller)\b|downwards?\b)"
     r"|^\s*(?:>=|≥|=>)\s*[A-Za-z]"
     r"|^\s*(?:on|at)\s+the\s+(?:high|higher|upper|top)\s+(?:side|end)\b",
+    re.IGNORECASE,
+)
+_MORE_IS_OUT = re.compile(
+    r"^[^.;]{0,20}?\b(?:and|,|but)\s+(?:more|higher|faster|above|larger)\b[^.;]{0,12}?"
+    r"(?:impossible|n['’]t|\bnot\b|never)",
     re.IGNORECASE,
 )
 _UPPER_BEFORE = re.compile(
@@ -78,11 +84,27 @@ _BUT = re.compile(r"^[^.;]{0,25}?\bbut\b")
 _DENIED_NUMBER = re.compile(r"(?:\bnot|n['’]t)\s+(?:at\s+|to\s+)?$", re.IGNORECASE)
 
 
+_NOUN_IS = re.compile(
+    r"\b(?P<side>floor|lower\s+(?:limit|bound|edge)|minimum|ceiling|upper\s+(?:limit|bound|edge)|"
+    r"maximum|cap|limit)\b(?![^.;]*\b(?:so\s+far|usual|average|year|record\w*|observed|peak)\b)"
+    r"[^.;:]*?(?:\bis\b(?:\s+(?:now|valid|in\s+force))*|\bamounts\s+to|\bstands\s+at|=|:)\s*,?\s*$",
+    re.IGNORECASE,
+)
+_ROW = re.compile(r"^\W*(?P<side>lower|upper)(?:\s+\w+)?\s*[|:=]\s*$", re.IGNORECASE)
+_PASSIVE = re.compile(
+    rf"(?:\b{_NOT}|n['’]t)\b[^.;]*?\b(?:be|being|get)\s+(?P<verb>exceeded|surpassed|passed|topped|"
+    r"undercut)\b",
+    re.IGNORECASE,
+)
+
+
 def _around(quantity: Quantity, remark: Remark) -> tuple[str, str]:
-    """Return the words of the sentence before and after a number."""
+    """Return the words of the sentence before and after a number, without its unit."""
     span = quantity.core or quantity.span
     sentence = remark.sentence.span
-    first, last = span.start - sentence.start, span.end - sentence.start
+    first = span.start - sentence.start
+    digits = re.match(r"\W*[\d.,\s]*\d", span.text)
+    last = first + (digits.end() if digits and quantity.high is None else span.end - span.start)
     return sentence.text[:first], sentence.text[last:]
 
 
@@ -100,18 +122,81 @@ def shaped(quantity: Quantity, remark: Remark) -> int:
         return -1
     if re.search(rf"\b{_LARGER}\s*$", before, re.IGNORECASE) and _BECOMES.search(after):
         return 1
-    became = _SET_AT.search(before)
+    became = _SET_AT.search(before) or _ROW.search(before)
+    if became is None and not _told(remark):
+        became = _NOUN_IS.search(before)
     if became and not remark.clause.negated:
         low = became["side"].lower().startswith(("floor", "lower", "min"))
         return -1 if low else 1
+    passive = _PASSIVE.search(after)
+    if passive is not None:
+        return -1 if passive["verb"].lower() == "undercut" else 1
     span = quantity.span.text.lower()
     number = (quantity.core or quantity.span).text.lower()
     words = before[: len(before) - span.find(number)] if span.find(number) > 0 else before
+    if _MORE_IS_OUT.match(after):
+        return 1
     if _UP.search(after) or _LOWER_BEFORE.search(before) or _LOWER_BEFORE.search(words):
         return -1 if not _told(remark) else 0
     if _DOWN.search(after) or _UPPER_BEFORE.search(before) or _UPPER_BEFORE.search(words):
         return 1 if not _told(remark) else 0
     return 0
+
+
+def symbolic(quantity: Quantity, remark: Remark) -> bool:
+    """Tell whether a number stands beside a sign of comparison or in brackets: "0.6 <= y"."""
+    before, after = _around(quantity, remark)
+    signs = r"(?:<=|≤|=<|>=|≥|=>|<|>|∈)"
+    beside = re.search(rf"{signs}\s*[\[(\]]?\s*$", before) or re.match(rf"\s*{signs}", after)
+    return bool(beside) or bool(_ROW.search(before))
+
+
+def numbering(quantity: Quantity, remark: Remark) -> bool:
+    """Tell whether a number only counts the items of a list: "(1) lower limit ..."."""
+    before, after = _around(quantity, remark)
+    whole = quantity.value == int(quantity.value) and 0 < quantity.value < 20
+    return whole and before.rstrip().endswith("(") and after.lstrip().startswith(")")
+
+
+_SUMMED = re.compile(
+    r"\b(?:add|sum|amount|come|total)(?:s|ed|med|led|ing)?\s+up\s+to\s+"
+    r"(?:about\s+|around\s+|roughly\s+|some\s+)?$",
+    re.IGNORECASE,
+)
+
+
+def summed(quantity: Quantity, remark: Remark) -> bool:
+    """Tell whether a number is a sum: what "adds up to 106" has no limit of 106."""
+    before, _ = _around(quantity, remark)
+    return bool(_SUMMED.search(before)) and "limit" not in remark.lemmas
+
+
+_APART = re.compile(r"^\s*(?:,|;|\.\.+|…|up\s+to|to|and|[-–])\s*$", re.IGNORECASE)
+_ENDS = re.compile(
+    r"\b(?:edges?|ends?|limits?|bounds?|borders?|extremes|band|interval|range|corridor|between|from)"
+    r"\b[^.;]*$",
+    re.IGNORECASE,
+)
+
+
+def intervals(numbers: list[Quantity], remark: Remark) -> list[Quantity]:
+    """Join pairs of numbers that are the two ends of an interval: "[2, 5]", "edges are 2 and 5"."""
+    joined: list[Quantity] = []
+    for quantity in numbers:
+        last = joined[-1] if joined else None
+        if last is not None and last.high is None and last.value < quantity.value:
+            before, rest = _around(last, remark)
+            _, after = _around(quantity, remark)
+            first = len(remark.sentence.span.text) - len(rest)
+            start = (quantity.core or quantity.span).start - remark.sentence.span.start
+            between = remark.sentence.span.text[first:start]
+            bracketed = before.rstrip().endswith(("[", "(", "]")) and after.lstrip()[:1] in "])["
+            told = last.comparison is None and _ENDS.search(before)
+            if quantity.high is None and _APART.match(between) and (bracketed or told):
+                joined[-1] = replace(last, high=quantity.value, core=None)
+                continue
+        joined.append(quantity)
+    return joined
 
 
 def _told(remark: Remark) -> bool:

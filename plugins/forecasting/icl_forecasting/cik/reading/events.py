@@ -11,7 +11,16 @@ from icl_forecasting.cik.reading.artefacts import artefact_of
 from icl_forecasting.cik.reading.claims import Claim, claims_of
 from icl_forecasting.cik.reading.doubts import doubt
 from icl_forecasting.cik.reading.remarks import Remark
-from icl_forecasting.cik.reading.retractions import Event, all_over, denies, take_back
+from icl_forecasting.cik.reading.retractions import (
+    Event,
+    all_over,
+    denies,
+    lasting,
+    moved_on,
+    one_time,
+    past_for_good,
+    take_back,
+)
 from icl_forecasting.cik.reading.topic import Topic
 from icl_forecasting.cik.reading.when import (
     merged,
@@ -56,12 +65,14 @@ def events_of(
     for number, remark in enumerate(remarks):
         if number in taken:
             continue
-        claims = claims_of(remark, topic)
+        claims = claims_of(remark, topic, remarks)
         if not any(denies(one) for one in claims):
             take_back(remark, events, clock)
         for claim in claims:
             windows = windows_of(claim, remarks, len(claims), clock)
+            windows = moved_on(lasting(windows, remark, remarks, clock), remark, remarks)
             told = _told_of_past(remark, windows, remarks)
+            windows = one_time(windows, clock)
             event = Event(claim, windows, doubt(claim, remarks, topic, causal))
             event.over = told
             if follows and claim.about is None:
@@ -78,6 +89,11 @@ def events_of(
         for event in events:
             ahead = any(side_of(w, clock) == "future" for w in event.windows)
             event.over = event.over or (not ahead and not event.goes_on)
+    if any(past_for_good(one) for one in remarks):
+        for event in events:
+            again = [w for w in event.windows if recurring(w) and side_of(w, clock) != "future"]
+            begins = any(w.start is not None and w.start >= clock.now for w in event.windows)
+            event.over = event.over or (bool(again) and not begins and not event.goes_on)
     dated_at_all = any(one.clause.times for one in remarks) or any(
         token.kind == "stamp" for one in remarks for token in one.tokens
     )
@@ -116,7 +132,8 @@ def _has_plan_frame(remarks: Sequence[Remark]) -> bool:
 
 
 def _pair(remark: Remark) -> bool:
-    sure = {"correlate", "correlation", "association", "occur", "causation", "cooccur", "covary"}
+    sure = {"correlate", "correlation", "association", "associate", "occur", "causation"}
+    sure |= {"cooccur", "covary"}
     return bool(remark.lemmas & sure) or len({one.concept for one in remark.named}) > 1
 
 
@@ -175,8 +192,28 @@ def _latest(events: list[Event], clock: Clock) -> None:
             after = later.remark.order > event.remark.order or later.remark.clause.link == "instead"
             corrected |= later.remark.says("instead")
             after |= later.remark.says("instead")
+            if crossing and not same and _agree(event, later):
+                vague = later if _vague(later, clock) and not _vague(event, clock) else event
+                vague.reason = vague.reason or "said more exactly elsewhere"
+                continue
+            if later.claim.about is None and event.claim.about == "target" and not corrected:
+                continue
             if after and (same or (corrected and crossing)):
                 event.reason = "superseded"
+
+
+def _agree(one: Event, other: Event) -> bool:
+    """Tell whether two claims say the same about values."""
+    same = one.claim.change is other.claim.change and one.claim.value == other.claim.value
+    return same and one.claim.strength == other.claim.strength == 3
+
+
+def _vague(event: Event, clock: Clock) -> bool:
+    """Tell whether only a beginning is known of the time of an event."""
+    return all(
+        one.end is None or (one.start is not None and one.end - one.start <= clock.step)
+        for one in event.windows
+    )
 
 
 # statements ---------------------------------------------------------------------------------------

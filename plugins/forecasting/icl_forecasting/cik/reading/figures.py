@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +39,13 @@ _SEASONS: dict[str, frozenset[int]] = {
     "autumn": frozenset({9, 10, 11}),
     "fall": frozenset({9, 10, 11}),
 }
+_WIDER = re.compile(
+    r"\b(?:whole|entire)\s+(?:city|country|region|state|county|province|nation)\b"
+    r"|\b(?:city|nation|country)[\s-]?wide\b|\ball\s+kinds\b",
+    re.IGNORECASE,
+)
+"""Words for a larger area or more kinds of things than the series has."""
+
 _CLOCKED: dict[str, int] = {"noon": 12, "midday": 12, "midnight": 0}
 
 
@@ -52,12 +60,16 @@ def statistics_of(
         return []
     if not (topic.mentions(remark) or _counts(remark)):
         return []
+    if _WIDER.search(remark.text):
+        return []
     periods = _periods(remark)
     opened = before is not None and before.order == remark.order and _opens(before)
     if not periods and opened and before is not None:
         periods = [(0, period) for _, period in _periods(before)]
     if len(plain) > 3:
         return []
+    yearly = [one for one in _periods_named(remark) if one[1] == "year"]
+    periods = yearly or periods
     general = _general(remark) or _rated(remark)
     general = general or (bool(periods) and opened and not remark.clause.future)
     if not (general and (periods or _cyclic(remark))):
@@ -67,7 +79,7 @@ def statistics_of(
     for quantity in plain:
         at = remark.token_at(quantity.span.start)
         window = _window(quantity, remark) if not remark.has("busiest", "quietest") else None
-        if window is not None and remark.says("than"):
+        if window is not None and (remark.says("than") or any(p == "year" for _, p in periods)):
             window = None
         per = min(periods, key=lambda one: abs(one[0] - at))[1] if periods else ""
         if window is not None and window.months and len(window.months) == 1:
@@ -103,9 +115,21 @@ def _periods(remark: Remark) -> list[tuple[int, str]]:
             continue
         if before in ("other", "another", "same", "this", "next", "last") and word != "years":
             continue
-        found.append((i, _PERIODS[word]))
+        twelve = before in ("twelve", "12") or (before == "-" and words[i - 2] in ("twelve", "12"))
+        found.append((i, "year" if twelve and word.startswith("month") else _PERIODS[word]))
     named = [one for one in found if words[one[0]].endswith("ly") or words[one[0]] == "annual"]
     return named or found
+
+
+def _periods_named(remark: Remark) -> list[tuple[int, str]]:
+    """Find "over a year", "per year", "in a full year": what a sum is over."""
+    words = [t.lower for t in remark.tokens]
+    joins = ("per", "over", "a", "an", "each", "every", "full", "whole", "one", "normal", "average")
+    return [
+        (i, _PERIODS[word])
+        for i, word in enumerate(words)
+        if word in ("year", "annum") and i and words[i - 1] in joins
+    ]
 
 
 def _opens(remark: Remark) -> bool:
@@ -176,7 +200,8 @@ def _amount(remark: Remark, topic: Topic) -> Amount:
 
 
 def _window(quantity: Quantity, remark: Remark) -> Window | None:
-    times = [one for one in remark.times if _is_cyclic(one)]
+    known = remark.times if remark.lead is not None else remark.clause.times
+    times = [one for one in known if _is_cyclic(one)]
     if not times:
         return None
     time = min(times, key=lambda one: abs(one.span.start - quantity.span.start))

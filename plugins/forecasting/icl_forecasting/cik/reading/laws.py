@@ -6,6 +6,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from icl_forecasting.cik.language.model import Document, EquationSystem, Quantity
+from icl_forecasting.cik.reading.anchors import (
+    idle_zone,
+    loose_anchor,
+    scale_of,
+    sentences_of,
+    slope_anchor,
+    top_of,
+)
 from icl_forecasting.cik.reading.remarks import Remark
 from icl_forecasting.cik.reading.topic import Topic, concepts_of
 from icl_forecasting.cik.reading.units import same_unit
@@ -42,20 +50,30 @@ def relations_of(
     states = [one for one in covariates if any(isinstance(v, str) for v in one.values)]
     found = [Relation(law=Law.STATES, of=(one.name,), span=one.span) for one in states]
     numeric = [one for one in covariates if one not in states]
-    return found + [_relation(one, remarks, topic) for one in numeric]
+    alone = len(numeric) == 1
+    return found + [_relation(one, remarks, topic, alone) for one in numeric]
 
 
-def _relation(covariate: Covariate, remarks: Sequence[Remark], topic: Topic) -> Relation:
+def _relation(
+    covariate: Covariate, remarks: Sequence[Remark], topic: Topic, alone: bool
+) -> Relation:
     words = _words(covariate.name)
     speaking = [one for one in remarks if _speaks(one, words) and not one.hypothetical]
     law, exponent, span, sure = _law(speaking, covariate, topic)
-    scale = _scale(covariate)
+    if not sure and alone:
+        told = [
+            one for one in remarks if one.has("linear", "proportional") and not one.hypothetical
+        ]
+        if told and not any(one.has("inverse") or topic.away(one) for one in told):
+            straight = told[0].has("linear") or law is Law.LINEAR
+            law = Law.LINEAR if straight else Law.PROPORTIONAL
+            exponent, span, sure = None, told[0].span, True
+    scale = scale_of(covariate)
     anchors = tuple(dict.fromkeys(pair for pair, _ in _anchors(remarks, words, topic, scale)))
-    sentences = [
-        [one for one in remarks if one.order == order]
-        for order in dict.fromkeys(one.order for one in remarks)
-    ]
+    sentences = sentences_of(remarks)
     zone = next((z for one in sentences if (z := _dead_zone(one, words, scale))), None)
+    if zone is None and alone and (anchors or law is Law.LINEAR):
+        zone = next((z for one in sentences if (z := idle_zone(one, scale))), None)
     return Relation(
         law=law,
         of=(covariate.name,),
@@ -63,7 +81,7 @@ def _relation(covariate: Covariate, remarks: Sequence[Remark], topic: Topic) -> 
         anchors=anchors,
         dead_zone=zone,
         span=span or covariate.span,
-        confidence=1.0 if sure else 0.6,
+        confidence=1.0 if sure or (anchors and zone) else 0.6,
     )
 
 
@@ -75,20 +93,13 @@ def tops_of(
     for covariate in covariates:
         if any(isinstance(value, str) for value in covariate.values):
             continue
-        scale = _scale(covariate)
+        scale = scale_of(covariate)
         for (value, target), span in _anchors(remarks, _words(covariate.name), topic, scale):
             told = [one for one in remarks if one.sentence.span == span]
-            top = any(one.has("at_most", "busiest", "limit") for one in told)
-            if value == scale and top and target > 0:
-                found.append(Bound(upper=target, span=span))
+            top = top_of(told, target, span) if told and value == scale else None
+            if top is not None:
+                found.append(top)
     return found
-
-
-def _scale(covariate: Covariate) -> float:
-    """Guess the largest value a covariate can have: 1 for shares, 100 for percentages."""
-    values = [abs(value) for value in covariate.values if isinstance(value, float | int)]
-    top = max(values, default=1.0)
-    return 1.0 if top <= 1 else 100.0 if top <= 100 else top
 
 
 def _words(name: str) -> frozenset[str]:
@@ -149,8 +160,11 @@ def _anchors(
 ) -> list[tuple[tuple[float, float], Span]]:
     """Read pairs of values: "at full load (=1) it turns at 3000 rpm", sentence by sentence."""
     found = []
-    for order in dict.fromkeys(one.order for one in remarks):
-        sentence = [one for one in remarks if one.order == order]
+    for sentence in sentences_of(remarks):
+        loose = slope_anchor(sentence, words) or loose_anchor(sentence, topic, scale, words)
+        if loose is not None:
+            found.append((loose, sentence[0].sentence.span))
+            continue
         if not any(_speaks(one, words) or one.says("full", "hundred") for one in sentence):
             continue
         inputs = [v for one in sentence for v in _input_values(one, words, topic, scale)]

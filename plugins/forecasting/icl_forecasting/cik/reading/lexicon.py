@@ -70,7 +70,8 @@ _MEANINGS: dict[str, str] = {
     "same": """
         unchanged unaffected stay_the_same remain_the_same as_usual as_normal business_as_usual
         no_change no_effect no_impact no_influence no_difference without_effect no_bearing
-        no_consequence undisturbed operate_normally run_normally nothing_to_do
+        no_consequence undisturbed untouched unscathed unimpaired operate_normally run_normally
+        nothing_to_do
     """,
     "affect": "affect change influence impact alter disrupt touch concern matter",
     # what may be wrong with a measurement
@@ -130,7 +131,8 @@ _MEANINGS: dict[str, str] = {
         cancel cancellation call_off scrap abandon rescind revoke overturn retract withdraw shelve
         no_longer_plan no_longer_expect no_longer_take no_longer_go no_longer_happen false_alarm
         unfounded untrue hoax avert avoid refute debunk prevent fall_through
-        drop_the_plan reverse
+        drop_the_plan reverse rule_out off_the_table reject deny dismiss void invalid obsolete
+        out_of_date no_longer_true no_longer_valid not_true come_to_nothing overrule
     """,
     "occur": """
         happen occur take_place go_ahead materialise materialize come_about proceed go_through

@@ -6,7 +6,17 @@ import re
 from collections.abc import Sequence
 
 from icl_forecasting.cik.language.model import Quantity, TimePhrase
-from icl_forecasting.cik.reading.edges import away_from, cancelled, denies, shaped, superseded
+from icl_forecasting.cik.reading.edges import (
+    away_from,
+    cancelled,
+    denies,
+    intervals,
+    numbering,
+    shaped,
+    summed,
+    superseded,
+    symbolic,
+)
 from icl_forecasting.cik.reading.quantities import MEASURES
 from icl_forecasting.cik.reading.remarks import Remark
 from icl_forecasting.cik.reading.topic import Topic
@@ -52,11 +62,18 @@ def bounds_of(remark: Remark, topic: Topic, clock: Clock, others: Sequence[str])
         if not (one.points or (one.basis in _COMPARED and remark.has("usual")))
         and (one.basis != "by" or remark.has("at_most", "at_least"))
         and (one.kind == "plain" or _own_percent(one, topic))
-        and not (away_from(one, topic) or cancelled(one, remark))
+        and not (away_from(one, topic) or cancelled(one, remark) or numbering(one, remark))
+        and not summed(one, remark)
     ]
-    if not plain or not (_limiting(remark) or any(shaped(one, remark) for one in plain)):
+    plain = intervals(plain, remark)
+    shapes = [one for one in plain if shaped(one, remark)]
+    if not plain or not (_limiting(remark) or _ranged(plain, remark) or shapes):
         return []
-    plain = _with_unit(plain, topic)
+    plain = [
+        one
+        for one in _with_unit(plain, topic)
+        if one in shapes or all(one.value != other.value for other in shapes)
+    ]
     words = remark.text.lower() + (remark.lead.text.lower() if remark.lead is not None else "")
     named = [one for one in others if one and one.lower() in words]
     found: list[Bound] = []
@@ -78,6 +95,16 @@ def bounds_of(remark: Remark, topic: Topic, clock: Clock, others: Sequence[str])
 def _own_percent(quantity: Quantity, topic: Topic) -> bool:
     share = topic.concepts & {"percentage", "occupancy", "unemployment", "humidity"}
     return quantity.kind == "percent" and bool(share) and quantity.basis not in ("of", "usual")
+
+
+def _ranged(plain: Sequence[Quantity], remark: Remark) -> bool:
+    """Tell whether a clause gives the interval that values lie in: "values from 2 to 13"."""
+    if remark.has("rise", "fall") or remark.clause.past:
+        return False
+    nouns = _SERIES | {"interval", "band", "edge", "border", "bound", "limit"}
+    named = not remark.lemmas.isdisjoint(nouns)
+    bracketed = "[" in remark.text
+    return (named or bracketed) and any(one.high is not None for one in plain)
 
 
 def _with_unit(plain: list[Quantity], topic: Topic) -> list[Quantity]:
@@ -136,19 +163,26 @@ def _variable(quantity: Quantity, remark: Remark, topic: Topic, named: Sequence[
     if mine or same_unit(quantity.unit, topic.subject.unit):
         return TARGET
     foreign = [one for one in remark.named if one.concept not in topic.family | MEASURES]
-    if foreign and topic.concepts:
+    if foreign and (topic.concepts or topic.subject.span is not None):
         return None
     if topic.generic(remark) or not remark.lemmas.isdisjoint(_SERIES):
         return TARGET
-    if foreign:
-        return None
-    if len(remark.tokens) <= 7 or remark.lead is not None:
+    if foreign or symbolic(quantity, remark):
+        return TARGET  # nothing tells what else the series could be
+    if not remark.lemmas.isdisjoint(topic.venues) and topic.concepts:
         return TARGET
-    pronoun = remark.says("it", "they", "nothing", "none") or remark.tokens[0].lower in (
+    if len(remark.tokens) <= 8 or remark.lead is not None:
+        return TARGET
+    if not remark.lemmas.isdisjoint(_CEILING | {"floor", "minimum", "bound"}) and not remark.named:
+        return TARGET
+    pronoun = remark.says("it", "they", "nothing", "none", "what") or remark.tokens[0].lower in (
         "this",
         "all",
         "every",
         "no",
+        "whatever",
+        "everything",
+        "anything",
     )
     whole = remark.sentence.heading == "constraints"
     return TARGET if pronoun or whole or not topic.subject.name else None
@@ -164,7 +198,11 @@ def _sides(quantity: Quantity, remark: Remark) -> tuple[float | None, float | No
     held = remark.says("limit", "cap", "restrict", "throttle") and not remark.has("at_least")
     if held and quantity.basis == "to":
         return None, value
-    denied = remark.clause.negated or denies(remark)
+    negation = remark.clause.negation
+    later = negation is not None and negation.start > quantity.span.end
+    denied = (remark.clause.negated and not (later and remark.says("but"))) or denies(remark)
+    if later and remark.says("but"):
+        return (value, None) if comparison == "more than" else (None, value)
     denied = denied or remark.says("never", "cannot", "no", "nothing", "impossible", "nor", "none")
     if comparison == "at most" or (comparison == "less than" and not denied):
         return None, value

@@ -30,11 +30,43 @@ def listings_of(document: Document, topic: Topic, remarks: Sequence[Remark]) -> 
         accepted = _told_paths(remarks)
     titles = [place_name(one) or one.name for one in accepted]
     found = [_statement(one, topic, titles) for one in accepted]
+    found = [_decoded(one, document.text) for one in found]
     found = [_renamed(one, topic, remarks) for one in found]
     if not document.equations:
         pairs = zip(accepted, found, strict=True)
         found = [_as_reference(listing, one, topic, titles) for listing, one in pairs]
     return _joined(_resembling(found, remarks, topic))
+
+
+_LEGEND = re.compile(
+    r"(?<![\w.:/-])(\d)\s*(?:means?|stands? for|denotes?|is|=|:|for)\s+(?:that\s+)?"
+    r"((?:[a-z][a-z'’-]*\s?){1,4})(?=[,.;)\n]|and\b|$)",
+    re.IGNORECASE,
+)
+
+
+def _decoded(statement: Statement, text: str) -> Statement:
+    """Put words in the place of codes that a text explains: "0 means shut, 1 means open"."""
+    if not isinstance(statement, Covariate):
+        return statement
+    values = set(statement.values)
+    if len(values) > _CODES or any(isinstance(one, str) or one not in _DIGITS for one in values):
+        return statement
+    legend = {float(code): words.strip().lower() for code, words in _LEGEND.findall(text)}
+    codes = [float(one) for one in values]
+    if not set(codes) <= legend.keys() or len({legend[one] for one in codes}) < len(codes):
+        return statement
+    shared = set.intersection(*(set(legend[one].split()) for one in codes))
+    legend = {
+        code: " ".join(one for one in words.split() if one not in shared) or words
+        for code, words in legend.items()
+    }
+    return replace(statement, values=tuple(legend[float(one)] for one in statement.values))
+
+
+_CODES = 4
+"""Codes of states; more different values are numbers."""
+_DIGITS = frozenset(float(one) for one in range(10))
 
 
 def _resembling(

@@ -49,7 +49,7 @@ _WORDS: dict[str, str] = {
         road_occupancy carriageway
     """,
     "speed": "speed rpm revolution rotation_speed rotational_speed velocity revs",
-    "passenger": "passenger ridership rider commuter boarding",
+    "passenger": "passenger ridership rider commuter boarding_passenger",
     "bicycle": "bicycle bike cyclist cycling",
     "pressure": "pressure pascal kpa hpa mbar psi barometric air_pressure",
     "load": "load duty_cycle",
@@ -103,6 +103,7 @@ _WORDS: dict[str, str] = {
         water_rescue nautical_rescue drowning boat_rescue swift_water_rescue river_rescue
         nautical_incident nautical rescue_on_water rescue_on_the_water rescue_from_the_water
         rescue_at_sea rescue_in_the_water boating_rescue boating
+        marine_rescue sea_rescue distress_on_the_water people_on_the_water
     """,
     "ice-rescue": "ice_rescue rescue_on_ice rescue_on_the_ice rescue_from_the_ice",
     "field-fire": """

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 
 from icl_forecasting.cik.language import parse
 from icl_forecasting.cik.language.model import Document
+from icl_forecasting.cik.reading.anchors import scale_of, without_inputs
+from icl_forecasting.cik.reading.averages import averages_of, seasons_of
+from icl_forecasting.cik.reading.caps import in_sequence, limits_in, moved
 from icl_forecasting.cik.reading.days import special_days_of
+from icl_forecasting.cik.reading.event_tables import table_events
 from icl_forecasting.cik.reading.events import events_of
 from icl_forecasting.cik.reading.figures import peaks_of, statistics_of
 from icl_forecasting.cik.reading.laws import relations_of, tops_of
@@ -19,11 +23,15 @@ from icl_forecasting.cik.reading.subject import subject_of
 from icl_forecasting.cik.reading.timeline import dated
 from icl_forecasting.cik.reading.topic import Topic
 from icl_forecasting.cik.statements import (
+    Bound,
     Covariate,
     Ignored,
+    Peak,
     Reading,
+    Relation,
     Span,
     Statement,
+    Statistic,
     Subject,
 )
 from icl_forecasting.cik.windows import Clock
@@ -64,6 +72,7 @@ def read_document(document: Document, name: str | None = None) -> Reading:
     listings = listings_of(document, topic, remarks)
     if topic.concepts & {"irradiance", "sunlight", "solar"}:
         listings = _with_sky(listings, remarks, clock)
+    listings = limits_in(listings, topic)
     found += listings
     covariates = [one for one in listings if isinstance(one, Covariate)]
     found += relations_of(document, remarks, topic, covariates)
@@ -78,6 +87,9 @@ def read_document(document: Document, name: str | None = None) -> Reading:
             taken.add(number)
         read_here: list[Statement] = [*bounds_of(remark, topic, clock, others)]
         if not read_here:
+            limits = [one for one in found if isinstance(one, Bound)]
+            read_here += moved(remark, limits[-1] if limits else None, clock)
+        if not read_here:
             before = prose[number - 1] if number else None
             read_here += statistics_of(remark, topic, clock, before)
             read_here += peaks_of(remark, topic, before)
@@ -86,11 +98,42 @@ def read_document(document: Document, name: str | None = None) -> Reading:
             found += read_here
         elif any(one.span == remark.span for one in special) or remark.has("holiday"):
             taken.add(number)
+    extra: list[Statement] = []
+    if not covariates and not any(isinstance(one, Statistic) for one in found):
+        extra += averages_of(asked, topic, clock)
+    if not covariates and not any(isinstance(one, Peak) for one in found):
+        extra += seasons_of(asked, topic, clock)
+    read_there = [one.span for one in found if isinstance(one, Bound) and one.span]
+    extra = [
+        one for one in extra if not any(_mostly_in(s, one.span) for s in read_there if one.span)
+    ]
+    found += extra
+    told = [one.span for one in extra]
+    taken |= {n for n, one in enumerate(prose) if one.sentence.span in told and one.numbers}
+    relations = [one for one in found if isinstance(one, Relation)]
+    found = _limits_of_the_target(found, relations, covariates)
+    rows, tables = table_events(document.text, clock, topic)
+    found += rows
+    for number, remark in enumerate(prose):
+        if any(_mostly_in(remark.span, span) for span in tables):
+            taken.add(number)
     effects, ignored = events_of(prose, topic, clock, frozenset(taken), follows=bool(covariates))
     found += effects
     if len(found) == 1 and found[0] is subject and subject.span is None:
         found = []  # the name of the series alone is nothing that the text says
-    return Reading(tuple(_in_order(found)), tuple(ignored + _interventions(prose, ignored)))
+    found = in_sequence(_in_order(found), document.text)
+    return Reading(tuple(found), tuple(ignored + _interventions(prose, ignored)))
+
+
+def _limits_of_the_target(
+    found: list[Statement], relations: Sequence[Relation], covariates: Sequence[Covariate]
+) -> list[Statement]:
+    """Leave out limits that are values of a covariate."""
+    bounds = [one for one in found if isinstance(one, Bound)]
+    anchors = [pair for one in relations for pair in one.anchors]
+    numeric = [one for one in covariates if not any(isinstance(v, str) for v in one.values)]
+    kept = without_inputs(bounds, anchors, [scale_of(one) for one in numeric])
+    return [one for one in found if not isinstance(one, Bound) or one in kept]
 
 
 def _prose(

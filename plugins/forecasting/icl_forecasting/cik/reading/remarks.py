@@ -124,6 +124,11 @@ class Remark:
         if not self.clause.hypothetical:
             return False
         words = [t for t in self.tokens if t.kind == "word"]
+        if words and words[0].lower in ("had", "were") and not self.clause.conditional:
+            second = words[1].lower if len(words) > 1 else ""
+            told = second == "been" or (second.endswith("ed") and second != "need")
+            if told and _MODAL.isdisjoint(t.lower for t in words):
+                return False  # "it had been closed" and not "had it been closed"
         months = [t for t in words[1:] if t.text == "May"]
         return not months or any(t.lower in _MODAL and t not in months for t in words)
 

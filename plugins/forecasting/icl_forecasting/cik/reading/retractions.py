@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from icl_forecasting.cik.language.verbs import is_finite
 from icl_forecasting.cik.reading.claims import Claim, pronoun
 from icl_forecasting.cik.reading.remarks import Remark
 from icl_forecasting.cik.reading.when import overlap, recurring, side_of
@@ -51,8 +56,13 @@ def take_back(remark: Remark, events: list[Event], clock: Clock) -> None:
     if not earlier:
         return
     if (remark.has("cancel") and not clause.negated) or _never_came(remark):
+        if _another_thing(remark):
+            return
         for event in _meant(remark, earlier, clock, ahead=True):
-            event.reason = event.reason or "cancelled"
+            if clause.negated and any(recurring(one) for one in event.windows):
+                event.over = True  # it was there, and it will not come again
+            else:
+                event.reason = event.reason or "cancelled"
     elif remark.has("postpone") and not clause.negated and remark.times:
         for event in _meant(remark, earlier, clock, ahead=True):
             event.windows = _moved(event.windows, [one.window for one in remark.times])
@@ -73,7 +83,27 @@ def take_back(remark: Remark, events: list[Event], clock: Clock) -> None:
 
 
 def _never_came(remark: Remark) -> bool:
-    return remark.clause.negated and remark.has("occur") and not remark.has("again")
+    marks = [m for m in remark.marks.get("occur", ()) if not _adjective(remark, m.first)]
+    return remark.clause.negated and bool(marks) and not remark.has("again")
+
+
+def _adjective(remark: Remark, at: int) -> bool:
+    return remark.tokens[at].lower in ("coming", "upcoming", "proceeding")
+
+
+_LINKS = frozenset('and but so however yet that which who also , " “ ('.split())
+_OTHERS = frozenset("another second third other further additional".split())
+
+
+def _another_thing(remark: Remark) -> bool:
+    """Tell whether what is taken back was not told before: "a second closure was cancelled"."""
+    tokens = [t for t in remark.tokens if t.lower not in _LINKS]
+    first = tokens[0] if tokens else None
+    if first is None or is_finite(tokens, 0):
+        clauses = remark.sentence.clauses[:1]
+        tokens = [t for one in clauses for t in one.tokens if t.lower not in _LINKS]
+    words = [t.lower for t in tokens[:4]]
+    return words[:1] in (["a"], ["an"], ["some"]) or not _OTHERS.isdisjoint(words)
 
 
 def _meant(remark: Remark, earlier: list[Event], clock: Clock, ahead: bool) -> list[Event]:
@@ -167,6 +197,97 @@ def _moved(windows: list[Window], stated: list[Window]) -> list[Window]:
             new = replace(new, end=new.start + (old.end - old.start))  # type: ignore[operator]
         moved.append(new)
     return moved or windows
+
+
+_FOR_GOOD = re.compile(
+    r"\b(?:for good|permanent(?:ly)?|indefinitely|for ever|forever|until further notice"
+    r"|(?:no|without an?|without any) end(?: date)?|for the rest of the forecast"
+    r"|(?:remain|stay|keep)\w*\s+(?:at\s+|on\s+)?(?:that|this|the|its)\s+"
+    r"(?:new\s+|lower\s+|higher\s+|reduced\s+)?(?:level|rate|value))\b",
+    re.IGNORECASE,
+)
+
+
+def lasting(
+    windows: list[Window], remark: Remark, remarks: Sequence[Remark], clock: Clock
+) -> list[Window]:
+    """Open the end of a change that stays: "falls by a quarter on Monday, for good"."""
+    near = [one.text for one in remarks if 0 <= one.order - remark.order <= 1]
+    if not windows or not _FOR_GOOD.search(" ".join(near)):
+        return windows
+    day = np.timedelta64(86_400_000_000_000, "ns")
+    return [
+        replace(one, end=None)
+        if one.start is not None
+        and one.end is not None
+        and not recurring(one)
+        and one.start >= clock.now
+        and one.end - one.start <= max(day, clock.step)
+        else one
+        for one in windows
+    ]
+
+
+def moved_on(windows: list[Window], remark: Remark, remarks: Sequence[Remark]) -> list[Window]:
+    """Follow an event to its new date, where it was moved before the claim is made."""
+    for one in remarks:
+        if not one.has("postpone") or one.clause.negated or one.hypothetical:
+            continue
+        if not 0 <= remark.order - one.order <= 2:
+            continue
+        new = [
+            t.window for c in remarks if c.order == one.order and c is not remark for t in c.times
+        ]
+        old = {t.window.start for c in remarks if 0 < one.order - c.order <= 2 for t in c.times}
+        if new and any(w.start in old for w in windows) and new[0].start not in old:
+            return _moved(windows, new[:1])
+    return windows
+
+
+def one_time(windows: list[Window], clock: Clock) -> list[Window]:
+    """Join windows of one claim that overlap, so that it does not count twice.
+
+    Of two with the same beginning the closed one stays, and the longer one of two closed ones;
+    others leave what they have in common.
+    """
+    kept: list[Window] = []
+    for window in windows:
+        for place, other in enumerate(kept):
+            if recurring(window) or recurring(other) or not overlap(window, other, clock):
+                continue
+            kept[place] = _joined(other, window)
+            break
+        else:
+            kept.append(window)
+    return kept
+
+
+def _joined(one: Window, other: Window) -> Window:
+    if one.start == other.start:
+        closed = [each for each in (one, other) if each.end is not None]
+        return max(closed, key=lambda each: each.end) if closed else one  # type: ignore[arg-type,return-value]
+    starts = [each.start for each in (one, other) if each.start is not None]
+    ends = [each.end for each in (one, other) if each.end is not None]
+    return replace(one, start=max(starts, default=None), end=min(ends, default=None))
+
+
+_ENDED = re.compile(
+    r"(?:\b(?:is|are|was|were|been)|['’]s|['’]re)\s+(?:now\s+|all\s+|long\s+)?"
+    r"(?:over|gone|finished|ended|completed?|history|done with|behind us|a thing of the past)\b"
+    r"|\bthings? of the past\b|\bno \w+ (?:is|are) (?:planned|scheduled|ahead|to come|to follow)\b"
+    r"|\bnothing is (?:planned|scheduled)\b|\b(?:not|n['’]t)\b.*\bany ?more\b"
+    r"|\bno (?:more|further) \w+|\bno \w+ (?:going forward|to come|ahead|in (?:the )?future)\b"
+    r"|\bfrom (?:now|today) on\b.*\b(?:no|never|always|every)\b"
+    r"|\bas of (?:now|today)\b.*\b(?:no|never|always)\b",
+    re.IGNORECASE,
+)
+
+
+def past_for_good(remark: Remark) -> bool:
+    """Tell whether a clause says that what came again and again has come to its end."""
+    return not (remark.hypothetical or remark.sentence.question) and bool(
+        _ENDED.search(remark.text)
+    )
 
 
 def all_over(remark: Remark) -> bool:

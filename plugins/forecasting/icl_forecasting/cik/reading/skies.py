@@ -19,13 +19,15 @@ _STATES = Table(
         "clear": """
             clear clear_up sunny cloudless cloud_free blue_sky no_cloud without_cloud unclouded
             cloud_go_away cloud_disperse cloud_part cloud_leave cloud_vanish cloud_disappear
-            cloud_dissolve sun_come_out sun_break_through brighten brighten_up go_away fine_weather
+            cloud_dissolve cloud_go cloud_have_go cloud_will_have_go cloud_be_go
+            sun_come_out sun_break_through brighten brighten_up go_away fine_weather
             sunshine cloud_lift
         """,
         "cloudy": """
             cloudy overcast cloud_over clouded_over cloud_move_in cloud_gather cloud_return
             cloud_come_up cloud_arrive cloud_roll_in cloud_form clouded grey gray be_cloud
-            cloud_come move_in cloud_cover covered_by_cloud cloud_at sun_disappear sun_go_behind
+            cloud_come cloud_be_back cloud_will_be_back cloud_everywhere
+            move_in cloud_cover covered_by_cloud cloud_at sun_disappear sun_go_behind
             cloudiness
         """,
     }

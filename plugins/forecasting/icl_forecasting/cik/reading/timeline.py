@@ -275,9 +275,24 @@ def _end(
         if ends is None or start is None or ends <= start or _cyclic(window):
             continue
         over = remark.has("end", "open") and not remark.has("begin")
+        over = over or (not same and _resumes(remark))
         if until or over or (same and remark.says("next")):
             return ends
     return None
+
+
+_AGAIN = re.compile(
+    r"\b(?:again|back|anew|once more|resum\w+|reopen\w*|refill\w*|restor\w+|is over|no longer|"
+    r"no more|filled(?: up)?|ends?|gone)\b",
+    re.IGNORECASE,
+)
+
+
+def _resumes(remark: Remark) -> bool:
+    """Tell whether the sentence says that something is as before: "it is filled, open again"."""
+    if remark.clause.negated or remark.has("usual"):
+        return False
+    return bool(_AGAIN.search(remark.sentence.span.text))
 
 
 def _cyclic(window: Window) -> bool:

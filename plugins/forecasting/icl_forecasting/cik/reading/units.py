@@ -66,6 +66,12 @@ def unit_in(text: str) -> tuple[str | None, frozenset[str]]:
     return None, frozenset()
 
 
+def area_unit(text: str) -> tuple[frozenset[str], tuple[int, int] | None]:
+    """Find watts per square metre, which only radiation is measured in, and where it stands."""
+    found = _AREA.search(text)
+    return (frozenset(), None) if found is None else (frozenset({"irradiance"}), found.span())
+
+
 def is_unit_like(name: str) -> bool:
     """Tell whether a capitalised word is a unit or an abbreviation and no place."""
     return name.isupper() or name.lower().rstrip("s") in _UNITS or len(name) < 3
