@@ -15,7 +15,7 @@ from icl_core.registry import load_card
 from icl_forecasting.cards import TIREX
 from icl_forecasting.cik.card import cik_card
 from icl_forecasting.cik.forms import to_dict
-from icl_forecasting.cik.statements import Bound, Change, Effect, Reading
+from icl_forecasting.cik.statements import Bound, Change, Covariate, Effect, Reading
 from icl_forecasting.cik.windows import Window
 
 sys.path.append(str(Path(__file__).parent))
@@ -161,3 +161,28 @@ def test_tirex_bundled_stands_under_it() -> None:
     np.testing.assert_allclose(
         tripled.quantiles[:, 12:15], 3 * plain.quantiles[:, 12:15], rtol=1e-4
     )
+
+
+def test_covariates_of_the_text_go_to_a_forecaster_that_reads_them() -> None:
+    pytest.importorskip("statsforecast")
+    stamps = stamp("2023-05-01") + np.arange(144) * np.timedelta64(1, "h")
+    rng = np.random.default_rng(0)
+    high = [(day, hour) for day, hour in ((1, 5), (2, 9), (3, 14), (4, 3))]
+    starts = [stamp(f"2023-05-0{day}T{hour:02d}:00") for day, hour in high]
+    path = np.zeros(144)
+    for start in starts:
+        path[(stamps >= start) & (stamps < start + np.timedelta64(4, "h"))] = 1
+    values = (20 + 10 * path + rng.normal(size=144))[:120]
+    moments, levels = [stamps[0]], [0.0]
+    for start in starts:
+        moments += [start, start + np.timedelta64(4, "h")]
+        levels += [1.0, 0.0]
+    moments += [stamp("2023-05-06T06:00"), stamp("2023-05-06T10:00")]
+    levels += [1.0, 0.0]
+    reading = Reading((Covariate(name="load", stamps=tuple(moments), values=tuple(levels)),))
+    arima = load_card(CARD, options={"forecaster": "auto-arima", "seasonality": 1})
+    context = Context(history=Series(values, stamps[0], "h", "power"))
+    forecast = arima.prepare(context).predict(24, reading=reading)
+    assert forecast.meta["covariates_from_text"] == ["load"]
+    middle = forecast.quantile(0.5)
+    assert middle[6:10].mean() > middle[12:].mean() + 7

@@ -25,6 +25,7 @@ from icl_core.registry import learner_card, load_card
 from icl_core.types import Task
 from icl_forecasting.cik.clocks import clock_of
 from icl_forecasting.cik.condition import Conditioned, Plan, finish, plan
+from icl_forecasting.cik.condition.known import with_covariates
 from icl_forecasting.cik.samples import KINDS
 from icl_forecasting.cik.statements import Bound, Reading
 from icl_forecasting.cik.windows import Clock
@@ -61,6 +62,9 @@ class CikLearner(Learner):
     `icl_forecasting.llm.reader`); all other options go to the forecaster.
     Options of `predict`: `samples` (25; 0 = none), `seed` (0), `sampling` ("independent" or
     "stratified"), `reading` (a `Reading` or its JSON form, in place of the text).
+
+    A forecaster that reads covariates is given those of the text whose path is known for all steps,
+    as columns known into the future.
 
     The forecast's `meta` has `reading` (the JSON form), `touched` (which words changed which
     steps and how), `unused` and `sampling`.
@@ -112,15 +116,27 @@ class CikLearner(Learner):
     ) -> list[Forecast]:
         asked = _asked(**options)
         plans = self._plans(pairs, asked)
-        episodes = [Episode(Context(history=one.history), one.horizon) for one in plans]
+        episodes = [self._episode(one) for one in plans]
         size = max(len(episodes), 1)
         bases = list(self.forecaster.predict_episodes(episodes, batch_size=size))
         found = []
-        for planned, base in zip(plans, bases, strict=True):
+        for planned, episode, base in zip(plans, episodes, bases, strict=True):
             if not isinstance(base, Forecast):
                 raise InputError(f"{self.forecaster.card.name} does not return forecasts")
-            found.append(_answer(finish(planned, base), planned, asked))
+            answer = _answer(finish(planned, base), planned, asked)
+            if told := episode.meta["covariates"]:
+                answer.meta["covariates_from_text"] = list(told)
+            found.append(answer)
         return found
+
+    def _episode(self, planned: Plan) -> Episode:
+        """Return what the forecaster is asked; covariates of the text too where it reads them."""
+        history, horizon = planned.history, planned.horizon
+        told: tuple[str, ...] = ()
+        if self.forecaster.card.takes_covariates:
+            case = planned.case
+            history, horizon, told = with_covariates(history, horizon, case.reading, case.clock)
+        return Episode(Context(history=history), horizon, meta={"covariates": told})
 
     def _plans(self, pairs: Sequence[tuple[Context, Horizon]], asked: _Asked) -> list[Plan]:
         clocks = [clock_of(_history(context), horizon.length) for context, horizon in pairs]
