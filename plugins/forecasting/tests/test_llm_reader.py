@@ -1,6 +1,8 @@
 """A language model as the reader of `cik`."""
 
 import json
+import logging
+import re
 import sys
 from pathlib import Path
 
@@ -83,6 +85,18 @@ def test_words_that_are_not_in_the_text_are_put_aside(endpoint):
     assert [one.reason for one in found.ignored] == ["its words are not in the text", "said before"]
 
 
+@pytest.fixture
+def logged():
+    """What the reader logs, whatever is done with the loggers above it."""
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger = logging.getLogger("icl.cik")
+    logger.addHandler(handler)
+    yield records
+    logger.removeHandler(handler)
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -97,16 +111,14 @@ def test_words_that_are_not_in_the_text_are_put_aside(endpoint):
         (answer(EFFECT)[:-3], "is no JSON"),
     ],
 )
-def test_a_bad_answer_is_asked_for_once_more(endpoint, bad, message, caplog):
+def test_a_bad_answer_is_asked_for_once_more(endpoint, bad, message, logged):
     found = reader(endpoint, bad, answer(EFFECT))(TEXT, CLOCK)
     assert len(found.statements) == 1
     said = endpoint.requests[1]["messages"][-1]["content"]
     assert endpoint.requests[1]["messages"][-2]["role"] == "assistant"
-    import re
-
     assert re.search(message, said)
     assert reader(endpoint, bad, bad, log=False)(TEXT, CLOCK) == Reading()
-    assert any(re.search(message, record.getMessage()) for record in caplog.records)
+    assert any(re.search(message, record.getMessage()) for record in logged)
 
 
 def test_replies_are_kept_and_an_empty_text_is_not_asked_about(endpoint):
