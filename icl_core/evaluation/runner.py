@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -270,14 +270,3 @@ def environment(learner: Learner) -> dict[str, str]:
         if torch.cuda.is_available():
             found["accelerator"] = torch.cuda.get_device_name()
     return found
-
-
-def shards_left(
-    store: Store, key: str, length: int, options: RunOptions
-) -> Iterator[tuple[int, ...]]:
-    """Yield the shards of a trial that are not in the store, for engines that spread them."""
-    ready = store.done(key, with_failed=not options.retry_failed)
-    for shard in cut(length, options.batch_size):
-        left = tuple(number for number in shard if number not in ready)
-        if left:
-            yield left
