@@ -1,47 +1,15 @@
-"""The small SEGIC: its file, its answers, and the tableaux that it is trained on."""
+"""The small SEGIC: its file and its answers."""
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
+from small_cases import write
 
 import icl_core as icl
 from icl_core import InputError, Learner, WeightsError
-from icl_segmentation.segic.small import SmallSegic, SmallSizes
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "training"))
-from tableaux.mixture import Mixture, pairs_of, scenes_of
-from tableaux.pools import CutOuts, Labelled, LabelledSet
-from tableaux.scenes import Scenes
-from tableaux.shapes import Shapes
-from tableaux.trainee import task_logits, task_loss
-
-SIZES = SmallSizes(
-    side=64,
-    channels=(8, 12, 16, 24),
-    blocks=(1, 1, 1),
-    features=16,
-    width=32,
-    decoder={"depth": 1, "heads": 2, "mlp_width": 32},
-    heads=2,
-    head_size=8,
-)
-
-
-def write(path: Path, config: dict[str, object] | None = None) -> Path:
-    torch.manual_seed(0)
-    network = SmallSegic(SIZES)
-    found = {"backbone": "compact", "small": asdict(SIZES)} if config is None else config
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, path, {"config": json.dumps(found)})
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -98,47 +66,3 @@ def test_options_of_other_encoders_are_refused(learner: Learner, tmp_path: Path)
     bare = write(tmp_path / "b.safetensors", {"backbone": "compact"})
     with pytest.raises(WeightsError, match="does not say the sizes"):
         icl.load("segic", weights=bare)
-
-
-def labelled(seed: int) -> Labelled:
-    image, mask = scene(seed, 48, 64)
-    labels = mask.astype(np.uint8)
-    labels[30:44, 40:60] = 2
-    return Labelled(image, labels)
-
-
-def mixture(seed: int = 0) -> Mixture:
-    pictures = LabelledSet([labelled(n) for n in range(3)])
-    things = [(Shapes(50), 0.7), (CutOuts(pictures), 0.3)]
-    scenes = scenes_of(lambda side: Scenes(things, [pictures], side))
-    return Mixture([(scenes, 0.6), (pairs_of(pictures), 0.4)], tableaux=3, seed=seed)
-
-
-def test_a_batch_depends_on_the_seed_and_its_number_alone() -> None:
-    first, again, other = (mixture(s).batch(4, 64) for s in (1, 1, 2))
-    for name in ("pictures", "labels", "target", "reference", "kind"):
-        assert torch.equal(getattr(first, name), getattr(again, name))
-    assert not torch.equal(first.pictures, other.pictures)
-
-
-def test_tasks_ask_for_a_class_that_the_reference_shows() -> None:
-    batch = mixture().batch(0, 64)
-    masks, _ = batch.masks(batch.reference)
-    assert masks.any((1, 2)).all()
-    assert (batch.target // 2 == batch.reference // 2).all()  # of the same tableau
-    assert (batch.target != batch.reference).all()
-
-
-def test_one_step_lowers_the_loss_of_its_batch() -> None:
-    torch.manual_seed(0)
-    network, batch = SmallSegic(SIZES), mixture().batch(0, 64)
-    network.train()
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
-    losses = []
-    for _ in range(8):
-        loss = task_loss(task_logits(network, batch), batch)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0] - 0.05

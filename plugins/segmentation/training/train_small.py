@@ -1,12 +1,12 @@
 """Train the small SEGIC from scratch on tableaux.
 
-    python train_small.py --data DATA/vision --out RUN --minutes 120 --final-minutes 20
+    python train_small.py --data DATA/vision --out RUN --minutes 11 --device cuda
+    python train_small.py --data DATA/vision --out RUN --minutes 600 --tableaux 8
 
-The first part has a constant rate and small sides and may be made longer at any time: the same
-command with more minutes goes on. The final part starts from its end: larger sides, and the rate
-falls to nothing; it is written beside, so that the first part stays as it is.
-`RUN/small.safetensors` is what `icl.load("segic", weights=...)` reads: averaged weights, in half
-precision.
+Everything is drawn on the device. The sides of the pictures grow during a run, and the rate falls
+to nothing at its end; both follow the clock of the run, which counts its updates alone. The same
+command goes on where it was stopped. `RUN/small.safetensors` is what `icl.load("segic",
+weights=...)` reads: averaged weights, in half precision.
 """
 
 from __future__ import annotations
@@ -22,21 +22,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
-from tableaux.mixture import build
-from tableaux.trainee import task_logits, task_loss
+from tableaux.mixture import Mixture, build
+from tableaux.trainee import batch_loss
 
 from icl_core.errors import IclError
 from icl_segmentation.segic.small import SmallSegic, SmallSizes
 
-CELLS = 16 * 96 * 96
-"""Pixels of a batch, a picture of each tableau: a larger side means fewer of them."""
-FIRST, FINAL = ((96, 0.7), (128, 0.3)), ((192, 0.5), (256, 0.5))
-"""Sides and their shares of the two parts."""
-WARMUP = 200
+SIDES = ((0.0, 128), (0.45, 192), (0.72, 256))
+"""From which share of a run on pictures have which side."""
+WARMUP = 300
 SHIPPED_SIDE = 256
+LOGGED = 50
 
 
 def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -44,13 +42,13 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the packed sets")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--minutes", type=float, required=True, help="of the first part, in all")
-    parser.add_argument("--final-minutes", type=float, default=0.0, help="of the final part")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--average", type=float, default=0.999)
+    parser.add_argument("--minutes", type=float, required=True, help="of updates, in all")
+    parser.add_argument("--tableaux", type=int, default=168, help="a batch at 128 pixels")
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--average", type=float, default=0.998)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--checkpoint-seconds", type=float, default=180.0)
+    parser.add_argument("--checkpoint-seconds", type=float, default=60.0)
     return parser.parse_args(arguments)
 
 
@@ -59,12 +57,14 @@ class Training:
 
     Args:
         options: of the command line.
+        sizes: of the network.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, sizes: SmallSizes) -> None:
         torch.manual_seed(options.seed)
-        self.options = options
-        network = SmallSegic(SmallSizes(side=96)).to(options.device)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        self.options, self.device = options, torch.device(options.device)
+        network = SmallSegic(sizes).to(self.device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # the IoU head and three of the four masks are SAM's; nothing here trains them
         self.trained = [p for n, p in self.network.named_parameters() if _is_trained(n)]
@@ -72,26 +72,36 @@ class Training:
             {"params": [p for p in self.trained if p.ndim > 1], "weight_decay": 0.05},
             {"params": [p for p in self.trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(
+            groups, lr=options.rate, betas=(0.9, 0.98), fused=self.device.type == "cuda"
+        )
         self.mean = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        self.step, self.tasks, self.seconds, self.final = 0, 0, 0.0, 0.0
+        self.step, self.tasks, self.seconds = 0, 0, 0.0
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over."""
+        return float(min(1.0, self.seconds / (60 * self.options.minutes)))
+
+    @property
+    def side(self) -> int:
+        """Side of the next pictures."""
+        return [side for start, side in SIDES if start <= self.progress][-1]
 
     def rate(self) -> float:
         """The learning rate of the next step."""
         warm = min(1.0, (self.step + 1) / WARMUP)
-        whole = 60 * self.options.final_minutes
-        part = min(self.final / whole, 1.0) if self.final else 0.0
-        return float(self.options.rate * warm * (0.5 + 0.5 * math.cos(math.pi * part)))
+        return float(self.options.rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.progress)))
 
-    def update(self, mixture: Any, sides: tuple[tuple[int, float], ...]) -> float:
-        """Take one step; returns the loss."""
-        rng = np.random.default_rng([self.options.seed, self.step, 1])
-        side = int(rng.choice([s for s, _ in sides], p=[p for _, p in sides]))
-        mixture.resize(max(2, round(CELLS / side**2)))
-        batch = mixture.batch(self.step, side).to(self.options.device)
+    def update(self, mixture: Mixture) -> torch.Tensor:
+        """Take one step; returns the loss, on the device."""
+        side = self.side
+        tableaux = max(2, round(self.options.tableaux * 128**2 / side**2))
+        batch = mixture.batch(self.step, side, tableaux)
         self.network.resize(side)
         self.network.train()
-        loss = task_loss(task_logits(self.network, batch), batch)
+        with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
+            loss = batch_loss(self.network, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
@@ -100,18 +110,19 @@ class Training:
             group["lr"] = rate
         self.optimiser.step()
         self.step += 1
-        self.tasks += len(batch.kind)
+        self.tasks += sum(len(asked.weight) for asked in batch.questions)
         self._follow()
-        return float(loss.detach())
+        return loss.detach()
 
     @torch.no_grad()
     def _follow(self) -> None:
         keep = min(self.options.average, (1 + self.step) / (10 + self.step))
-        for name, tensor in self.network.state_dict().items():
-            if tensor.is_floating_point():
-                self.mean[name].lerp_(tensor, 1 - keep)
-            else:
-                self.mean[name].copy_(tensor)
+        state = self.network.state_dict()
+        names = [name for name, tensor in state.items() if tensor.is_floating_point()]
+        means, latest = ([part[n] for n in names] for part in (self.mean, state))
+        torch._foreach_lerp_(means, latest, 1 - keep)
+        for name in state.keys() - set(names):
+            self.mean[name].copy_(state[name])
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to go on."""
@@ -119,16 +130,16 @@ class Training:
             "network": self.network.state_dict(),
             "mean": self.mean,
             "optimiser": self.optimiser.state_dict(),
-            "clock": [self.step, self.tasks, self.seconds, self.final],
+            "clock": [self.step, self.tasks, self.seconds],
         }
 
     def go_on(self, path: Path) -> None:
         """Go on from a file."""
-        state = torch.load(path, weights_only=True, map_location=self.options.device)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         self.network.load_state_dict(state["network"])
         self.mean = state["mean"]
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.tasks, self.seconds, self.final = state["clock"]
+        self.step, self.tasks, self.seconds = state["clock"]
 
 
 def _is_trained(name: str) -> bool:
@@ -138,11 +149,11 @@ def _is_trained(name: str) -> bool:
     return not name.startswith(heads) or name.startswith(f"{heads}0.")
 
 
-def save(training: Training, out: Path, file: str) -> None:
+def save(training: Training, out: Path) -> None:
     """Write the state, and the averaged weights as they are read."""
-    _replace(out / file, lambda path: torch.save(training.state(), path))
+    _replace(out / "last.pt", lambda path: torch.save(training.state(), path))
     sizes = asdict(training.network.sizes) | {"side": SHIPPED_SIDE}
-    clock = {"steps": training.step, "tasks": training.tasks, "seconds": training.seconds}
+    clock = {"steps": training.step, "tasks": training.tasks, "seconds": round(training.seconds)}
     metadata = {"config": json.dumps({"backbone": "compact", "small": sizes, "training": clock})}
     tensors = {
         name: (t.half() if t.is_floating_point() else t).contiguous()
@@ -158,56 +169,42 @@ def _replace(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train both parts to their ends."""
+    """Train to the end."""
     options.out.mkdir(parents=True, exist_ok=True)
-    training = Training(options)
-    last, final = options.out / "last.pt", options.out / "final.pt"
+    training = Training(options, SmallSizes(side=SIDES[0][1]))
+    last = options.out / "last.pt"
     if last.is_file():
         training.go_on(last)
-    mixture = build(options.data, 16, options.seed)
-    if training.seconds < 60 * options.minutes:
-        _part(training, mixture, FIRST, "last.pt")
-        final.unlink(missing_ok=True)  # of a shorter first part
-    if options.final_minutes:
-        if final.is_file():
-            training.go_on(final)
-        _part(training, mixture, FINAL, "final.pt")
-
-
-def _part(
-    training: Training, mixture: Any, sides: tuple[tuple[int, float], ...], file: str
-) -> None:
-    options, losses, saved = training.options, list[float](), time.monotonic()
-    is_final = file == "final.pt"
-
-    def over() -> bool:
-        if is_final:
-            return bool(training.final >= 60 * options.final_minutes)
-        return bool(training.seconds >= 60 * options.minutes)
-
-    ticked = time.monotonic()
-    while not over():
-        losses.append(training.update(mixture, sides))
+    mixture = build(options.data, options.seed, options.device)
+    losses, saved, ticked = list[torch.Tensor](), time.monotonic(), time.monotonic()
+    while training.progress < 1:
+        losses.append(training.update(mixture))
+        logged = len(losses) == LOGGED
+        if logged:
+            mean = float(torch.stack(losses).mean())  # waits for the device
+            losses = []
         now = time.monotonic()
-        if is_final:
-            training.final += now - ticked
-        else:
-            training.seconds += now - ticked
+        training.seconds += now - ticked
         ticked = now
-        if over() or now - saved > options.checkpoint_seconds:
-            save(training, options.out, file)
-            row = {
-                "part": file.removesuffix(".pt"),
-                "step": training.step,
-                "tasks": training.tasks,
-                "minutes": round((training.seconds + training.final) / 60, 1),
-                "rate": round(training.rate(), 6),
-                "loss": round(float(np.mean(losses)), 4),
-            }
-            print(json.dumps(row), file=sys.stderr, flush=True)
-            with (options.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
-            losses, saved, ticked = [], time.monotonic(), time.monotonic()
+        if logged:
+            _log(training, options.out, mean)
+        if now - saved > options.checkpoint_seconds or training.progress >= 1:
+            save(training, options.out)
+            saved = ticked = time.monotonic()
+
+
+def _log(training: Training, out: Path, loss: float) -> None:
+    row = {
+        "step": training.step,
+        "tasks": training.tasks,
+        "side": training.side,
+        "minutes": round(training.seconds / 60, 2),
+        "rate": round(training.rate(), 6),
+        "loss": round(loss, 4),
+    }
+    print(json.dumps(row), file=sys.stderr, flush=True)
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(row) + "\n")
 
 
 def main() -> int:

@@ -38,8 +38,8 @@ class SmallSizes:
     """
 
     side: int = 256
-    channels: tuple[int, ...] = (32, 64, 128, 256)
-    blocks: tuple[int, ...] = (1, 2, 2)
+    channels: tuple[int, ...] = (40, 80, 160, 288)
+    blocks: tuple[int, ...] = (1, 3, 2)
     features: int = 128
     width: int = 128
     decoder: Mapping[str, int] = field(

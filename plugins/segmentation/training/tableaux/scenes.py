@@ -1,130 +1,140 @@
 """Scenes in which nothing but the example tells what is meant.
 
-Each scene holds things of several classes that are all equally salient; two scenes show the same
-classes, elsewhere, in other sizes, in other drawings and on other backgrounds.
+Each scene holds things of several classes that are all equally salient; the scenes of a tableau
+show the same classes, elsewhere, in other sizes, in other drawings and on other backgrounds. Some
+tableaux are clips: the same things move a little, as in the frames of a video.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
-import numpy as np
-from PIL import Image
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
 
-from tableaux.pools import Labelled, LabelledSet, Things
+from tableaux.draws import Draws, tied
+from tableaux.pools import MIPS, Atlas, Gallery
+from tableaux.views import random_poses, sample
 
-_LEAST_ALPHA = 128
+CLASSES = 4
+"""Most classes of a tableau."""
+LAYERS = 9
+"""Most things of a scene."""
+_CLASS_SHARES = (0.1, 0.3, 0.35, 0.25)
+_LEAST_OPACITY = 0.5
 
 
-class Scenes:
-    """Draws pairs of scenes.
+def compose(
+    draws: Draws, atlas: Atlas, gallery: Gallery, near: Tensor, pictures: int, side: int
+) -> tuple[Tensor, Tensor]:
+    """Draw the scenes of tableaux.
 
     Args:
-        things: pools and their shares.
-        backgrounds: photographs to paste on; None = textures alone.
+        draws: of the batch.
+        atlas: of the things.
+        gallery: pictures to paste on.
+        near: which tableaux are clips, and how fast they are, [B]; 0 = none.
+        pictures: G, of each tableau.
         side: of the scenes in pixels.
+
+    Returns:
+        Float32 [B * G, 3, S, S] in [0, 1] and labels uint8 [B * G, S, S]: 0, or 1 to 4.
     """
-
-    def __init__(
-        self,
-        things: Sequence[tuple[Things, float]],
-        backgrounds: Sequence[LabelledSet],
-        side: int,
-    ) -> None:
-        self._things = [pool for pool, _ in things]
-        weights = np.array([weight for _, weight in things])
-        self._weights = weights / weights.sum()
-        self._backgrounds, self._side = list(backgrounds), side
-
-    def pair(self, rng: np.random.Generator) -> tuple[Labelled, Labelled]:
-        """Return two scenes with two to four classes in common, numbered from 1."""
-        pool = self._pool(rng)
-        count = int(rng.choice([1, 2, 3, 4], p=[0.1, 0.35, 0.35, 0.2]))
-        # mostly of one pool: things of another make would stand out
-        mixed = rng.random() < 0.3
-        classes = []
-        for _ in range(count):
-            own = self._pool(rng) if mixed else pool
-            classes.append((own, int(rng.integers(len(own)))))
-        shared = self._background(rng) if rng.random() < 0.3 else None
-        return self._scene(classes, shared, rng), self._scene(classes, shared, rng)
-
-    def _pool(self, rng: np.random.Generator) -> Things:
-        return self._things[int(rng.choice(len(self._things), p=self._weights))]
-
-    def _scene(
-        self,
-        classes: Sequence[tuple[Things, int]],
-        shared: np.ndarray | None,
-        rng: np.random.Generator,
-    ) -> Labelled:
-        side = self._side
-        background = self._background(rng) if shared is None else shared
-        canvas = Image.fromarray(background)
-        labels = np.zeros((side, side), np.uint8)
-        pasted: list[tuple[int, np.ndarray]] = []
-        for number, (pool, kind) in enumerate(classes, 1):
-            copies = 1 + int(rng.random() < 0.25) + int(rng.random() < 0.1)
-            pasted += [(number, pool.draw(kind, rng)) for _ in range(copies)]
-        for _ in range(int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2]))):
-            pool = self._pool(rng)
-            pasted.append((0, pool.draw(int(rng.integers(len(pool))), rng)))
-        order = rng.permutation(len(pasted))
-        crowd = 1 / np.sqrt(len(pasted))
-        for place in order:
-            number, thing = pasted[int(place)]
-            size = side * rng.uniform(0.22, 0.95) * max(crowd, 0.45)
-            self._paste(canvas, labels, _posed(thing, size, rng), number, rng)
-        return Labelled(np.asarray(canvas), labels)
-
-    def _paste(
-        self,
-        canvas: Image.Image,
-        labels: np.ndarray,
-        thing: Image.Image,
-        number: int,
-        rng: np.random.Generator,
-    ) -> None:
-        side, (width, height) = self._side, thing.size
-        # a third of a thing may hang over the edge
-        left = int(rng.uniform(-width / 3, side - 2 * width / 3))
-        top = int(rng.uniform(-height / 3, side - 2 * height / 3))
-        alpha = thing.getchannel("A")
-        canvas.paste(thing.convert("RGB"), (left, top), alpha)
-        y0, x0 = max(top, 0), max(left, 0)
-        y1, x1 = min(top + height, side), min(left + width, side)
-        if y0 >= y1 or x0 >= x1:
-            return
-        shown = np.asarray(alpha)[y0 - top : y1 - top, x0 - left : x1 - left] >= _LEAST_ALPHA
-        labels[y0:y1, x0:x1][shown] = number
-
-    def _background(self, rng: np.random.Generator) -> np.ndarray:
-        side = self._side
-        if self._backgrounds and rng.random() < 0.75:
-            pool = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
-            image = pool.one(rng).image
-            height, width = image.shape[:2]
-            cut = int(min(height, width) * rng.uniform(0.5, 1.0))
-            top, left = int(rng.integers(height - cut + 1)), int(rng.integers(width - cut + 1))
-            part = Image.fromarray(image[top : top + cut, left : left + cut])
-            return np.asarray(part.resize((side, side), Image.Resampling.BILINEAR))
-        cells = int(rng.integers(1, 9))
-        coarse = rng.uniform(0, 255, (cells, cells, 3)).astype(np.uint8)
-        kind = Image.Resampling.BICUBIC if rng.random() < 0.7 else Image.Resampling.NEAREST
-        return np.asarray(Image.fromarray(coarse).resize((side, side), kind))
+    shape = (len(near), pictures)
+    images = _backgrounds(draws, gallery, near, pictures, side)
+    labels = torch.zeros(len(images), side, side, dtype=torch.uint8, device=images.device)
+    numbers, things, there = _cast(draws, atlas, near, pictures)
+    order = tied(draws.uniform(*shape, LAYERS), near, 0.0).argsort(2)
+    crowd = (there.sum(2, keepdim=True).clamp_min(1).float() ** -0.5).clamp_min(0.45) * 1.3
+    middle = tied(draws.uniform(*shape, LAYERS, 2, low=0.02, high=0.98), near, 0.08)
+    turn = tied(draws.normal(*shape, LAYERS, scale=0.3), near, 0.3)
+    stretch = tied(draws.uniform(*shape, LAYERS, low=-0.25, high=0.25), near, 0.3).exp()
+    mirrored = tied(draws.sign(*shape, LAYERS), near, 0.0)
+    gain = tied(draws.uniform(*shape, LAYERS, 3, low=0.7, high=1.25), near, 0.2)
+    lift = tied(draws.uniform(*shape, LAYERS, 1, low=-0.08, high=0.08), near, 0.2)
+    for slot in range(LAYERS):
+        place = order[..., slot, None]
+        large = slot % 2 == 0
+        low, high = (0.38, 1.1) if large else (0.14, 0.5)
+        drawn = draws.uniform(*shape, 1, low=math.log(low), high=math.log(high))
+        size = tied(drawn, near, 0.15).exp() * crowd
+        mip = MIPS[(0 if large else 1) + (side <= 160)]
+        stored = atlas.mips[mip][things.gather(2, place).flatten()].float() / 255
+        theta = _theta(
+            middle.gather(2, place[..., None].expand(-1, -1, -1, 2)).flatten(0, 2),
+            size.flatten(),
+            stretch.gather(2, place).flatten(),
+            turn.gather(2, place).flatten(),
+            mirrored.gather(2, place).flatten(),
+        )
+        grid = F.affine_grid(theta, [len(theta), 4, side, side], align_corners=False)
+        seen = F.grid_sample(stored, grid, align_corners=False)
+        seen = seen * there.gather(2, place).flatten()[:, None, None, None]
+        wide = place[..., None].expand(-1, -1, -1, 3)
+        bright = gain.gather(2, wide).flatten(0, 2)[..., None, None]
+        lifted = lift.gather(2, place[..., None]).flatten()[:, None, None, None]
+        opacity = seen[:, 3:]
+        colours = (seen[:, :3] * bright + lifted * opacity).clamp(0, 1)
+        images = colours + (1 - opacity) * images
+        number = numbers.gather(2, place).flatten()[:, None, None]
+        labels = torch.where(opacity[:, 0] >= _LEAST_OPACITY, number, labels)
+    return images, labels
 
 
-def _posed(thing: np.ndarray, size: float, rng: np.random.Generator) -> Image.Image:
-    """Resize, turn, mirror and light a thing."""
-    height, width = thing.shape[:2]
-    stretch = np.exp(rng.uniform(-0.2, 0.2))
-    scale = size / max(height, width)
-    shape = (max(4, round(width * scale * stretch)), max(4, round(height * scale / stretch)))
-    small = np.array(Image.fromarray(thing, "RGBA").resize(shape, Image.Resampling.BILINEAR))
-    gain, lift = rng.uniform(0.75, 1.25, 3), rng.uniform(-20, 20)
-    small[..., :3] = np.clip(small[..., :3] * gain + lift, 0, 255)
-    image = Image.fromarray(small, "RGBA")
-    if rng.random() < 0.5:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    turn = float(rng.normal() * 14)
-    return image.rotate(turn, Image.Resampling.BILINEAR, expand=True)
+def _cast(draws: Draws, atlas: Atlas, near: Tensor, pictures: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Choose what is pasted: numbers uint8, rows of the atlas and whether it is there, [B, G, L].
+
+    Number 0 is a thing that is not asked for.
+    """
+    count, device = len(near), draws.device
+    shares = torch.tensor(_CLASS_SHARES, device=device)
+    classes = draws.pick(shares, count) + 1
+    own = draws.pick(atlas.weights, count)
+    # mostly of one pool: things of another make would stand out
+    mixed = draws.chance(0.3, count, 1)
+    pools = torch.where(mixed, draws.pick(atlas.weights, count, LAYERS), own[:, None])
+    kinds = atlas.pool_starts[pools] + draws.below(atlas.pool_counts[pools])
+    layer = torch.arange(LAYERS, device=device).expand(count, LAYERS)
+    asked = layer < classes[:, None]
+    copied = draws.below(classes[:, None].expand(count, LAYERS))
+    copy = ~asked & draws.chance(0.3, count, LAYERS)
+    number = torch.where(asked, layer + 1, torch.where(copy, copied + 1, 0))
+    kinds = torch.where(copy, kinds.gather(1, copied), kinds)
+    present = asked | copy | draws.chance(0.25, count, LAYERS)
+    shape = (count, pictures, LAYERS)
+    seen = tied(draws.uniform(*shape), near, 0.0) < 0.88
+    chosen = tied(draws.uniform(*shape), near, 0.0) * atlas.counts[kinds][:, None]
+    rows = atlas.starts[kinds][:, None] + torch.minimum(
+        chosen.long(), atlas.counts[kinds][:, None] - 1
+    )
+    numbers = number[:, None].expand(shape).to(torch.uint8)
+    return numbers, rows, present[:, None] & seen
+
+
+def _theta(middle: Tensor, size: Tensor, stretch: Tensor, turn: Tensor, mirror: Tensor) -> Tensor:
+    """Return the map from the square to a thing's own square, [N, 2, 3]."""
+    cos, sin = turn.cos(), turn.sin()
+    wide, high = mirror / (size * stretch), stretch / size
+    x, y = middle[:, 0] * 2 - 1, middle[:, 1] * 2 - 1
+    rows = [
+        torch.stack([wide * cos, wide * sin, -wide * (cos * x + sin * y)], dim=1),
+        torch.stack([-high * sin, high * cos, high * (sin * x - cos * y)], dim=1),
+    ]
+    return torch.stack(rows, dim=1)
+
+
+def _backgrounds(draws: Draws, gallery: Gallery, near: Tensor, pictures: int, side: int) -> Tensor:
+    """Return parts of pictures or textures, [B * G, 3, S, S]; at times all of a tableau's alike."""
+    shape = (len(near), pictures)
+    alike = (near > 0) | draws.chance(0.3, len(near))
+    count = torch.full(shape, len(gallery.pictures), device=draws.device)
+    places = tied(draws.below(count).float(), alike, 0.0).long()
+    pose = random_poses(draws, gallery.sizes[places] * 0.8, near)
+    images, _ = sample(gallery, places.flatten(), pose, side)
+    cells = tied(draws.uniform(*shape, 3, 8, 8), alike, 0.0).flatten(0, 1)
+    soft = F.interpolate(cells, (side, side), mode="bicubic", align_corners=False)
+    some = tied(draws.uniform(*shape), alike, 0.0).flatten()
+    flat = cells[:, :, :1, :1].expand_as(images)
+    textured = torch.where((some < 0.05)[:, None, None, None], flat, soft.clamp(0, 1))
+    return torch.where((some < 0.22)[:, None, None, None], textured, images)
