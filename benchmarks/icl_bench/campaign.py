@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from icl_bench.description import DESCRIPTION, RESULTS, clear, describe, described
-from icl_bench.planning import Asked, Probed, plan, plan_probes
+from icl_bench.planning import (
+    Asked,
+    Probed,
+    Selected,
+    plan,
+    plan_probes,
+    plan_selections,
+    with_baselines,
+)
+from icl_bench.selections import SelectionResult, selection_result
 from icl_bench.sets import data_folder
 from icl_bench.standings import ProbeResult, Standing, probe_result, standing
 from icl_bench.suite import Suite
@@ -27,6 +36,10 @@ ENGINES = ("local", "ray")
 
 DONE, REGRESSED, BAD_INPUT, PARTLY_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
+
+
+_APART = {"learners": None, "selectors": (), "budget": None, "pool": None}
+"""Parts of a set that may change between runs into one folder: their results have own keys."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class Campaign:
         # Intervals take a while, and results change in `run` alone.
         self._table: list[Standing] | None = None
         self._probes: list[ProbeResult] | None = None
+        self._selections: list[SelectionResult] | None = None
 
     @classmethod
     def create(
@@ -114,9 +128,9 @@ class Campaign:
                     f"{place} holds results of {known.id}, and {suite.id} is asked for",
                     "choose another folder, or --overwrite to throw them away",
                 )
-            same = [item.model_copy(update={"learners": None}) for item in suite.sets]
+            same = [item.model_copy(update=_APART) for item in suite.sets]
             for item in known.sets:
-                if item.model_copy(update={"learners": None}) not in same:
+                if item.model_copy(update=_APART) not in same:
                     raise InputError(
                         f"the set {item.name} of {suite.id} is not what it was in {place}",
                         "a change that changes results needs another version of the suite",
@@ -160,9 +174,14 @@ class Campaign:
         """Which probes are asked of which learner."""
         return plan_probes(self.suite, self.data, learners=self._learners, sets=self._sets)
 
+    @cached_property
+    def selected(self) -> list[Selected]:
+        """Which selectors choose the contexts of which learner."""
+        return plan_selections(self.suite, self.data, learners=self._learners, sets=self._sets)
+
     @property
     def trials(self) -> list[Trial]:
-        """What the engine runs, but for the probes."""
+        """What the engine runs, but for probes and selectors."""
         return [one.trial for one in self.asked]
 
     def run(
@@ -174,6 +193,7 @@ class Campaign:
         address: str | None = None,
         scores: bool = True,
         probes: bool = True,
+        selections: bool = True,
     ) -> Outcome:
         """Run what is not in the store yet. It may be killed at any moment and called again.
 
@@ -184,6 +204,7 @@ class Campaign:
             address: of a Ray cluster.
             scores: whether learners are scored on the sets.
             probes: whether the probes are asked.
+            selections: whether the selectors are compared.
 
         Returns:
             What was done; `missing` has the sets without data as well.
@@ -194,7 +215,7 @@ class Campaign:
         run = _engine(engine)
         options, watcher = options or RunOptions(), watcher or Watcher()
         outcome = Outcome()
-        self._table = self._probes = None
+        self._table = self._probes = self._selections = None
         with Store(self.store) as store:
 
             def go(asked: Sequence[tuple[Trial, str]], **more: Any) -> None:
@@ -217,30 +238,18 @@ class Campaign:
 
             if scores:
                 go([(one.trial, one.skip) for one in self.asked], options=options)
-            if probes and not outcome.stopped:
+            more: list[Probed | Selected] = [
+                *(self.probed if probes else ()),
+                *(self.selected if selections else ()),
+            ]
+            if more and not outcome.stopped:
                 # A learner may refuse a level altogether, such as no examples: not a failed run.
                 go(
-                    self._probe_trials(),
+                    with_baselines(more),
                     options=replace(options, max_failures=None),
-                    changes=self._changes(),
+                    changes=dict(pair for one in more for pair in one.changes().items()),
                 )
         return outcome
-
-    def _probe_trials(self) -> list[tuple[Trial, str]]:
-        """Return the trials of the probes with what keeps them from running, learner by learner."""
-        found: dict[str, tuple[Trial, str]] = {}
-        for one in self.probed:
-            base = () if one.asked.baseline is None else (one.asked.baseline,)
-            for trial in (*base, *one.trials):
-                found.setdefault(trial.title, (trial, one.asked.skip))
-        learners = list(dict.fromkeys(repr(trial.learner) for trial, _ in found.values()))
-        return sorted(found.values(), key=lambda pair: learners.index(repr(pair[0].learner)))
-
-    def _changes(self) -> Mapping[str, Callable[..., Any]]:
-        found: dict[str, Callable[..., Any]] = {}
-        for one in self.probed:
-            found |= one.changes()
-        return found
 
     def table(self) -> list[Standing]:
         """Return a standing for each learner on each set that was asked for, set by set."""
@@ -262,6 +271,15 @@ class Campaign:
             self._probes = [one for one in found if one is not None]
         return list(self._probes or ())
 
+    def selection_results(self) -> list[SelectionResult]:
+        """Return a result for each set with selectors and each learner that was asked there."""
+        if self._selections is None and self.store.exists():
+            with Store(self.store) as store:
+                named = store.named()
+                found = [selection_result(one, store, named) for one in self.selected]
+            self._selections = [one for one in found if one is not None]
+        return list(self._selections or ())
+
     def published(self) -> list[PublishedNumber]:
         """Return all numbers of others that the suite knows."""
         return [
@@ -281,6 +299,7 @@ class Campaign:
         """
         table, probes = self.table(), self.probe_results()
         ran = any(one.episodes for one in table) or any(one.points for one in probes)
+        ran = ran or any(one.points for one in self.selection_results())
         failed = any(one.partly_failed for one in table)
         stopped = outcome is not None and outcome.stopped
         return PARTLY_FAILED if failed or stopped or not ran else DONE

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from icl_bench.campaign import Campaign
+from icl_bench.compared_contexts import ContextChange, context_changes
+from icl_bench.compared_run import ComparedRun, differ
 from icl_bench.planning import Asked
 from icl_bench.report.markdown import NONE, cell, interval, one_line, table
-from icl_bench.standings import rows_of
+from icl_bench.sets import without_data
 from icl_core.errors import IclError, InputError
-from icl_core.evaluation import Interval, Named, Row, Store, aggregate, combined, difference
+from icl_core.evaluation import Interval, Row, aggregate, combined, difference
 from icl_core.evaluation.scores import skill_of
 from icl_core.evaluation.trial import checked_number
 from icl_core.results.save import strict_json
-
-_SAME = ("data", "source", "source_options", "metric", "change")
-"""Facts of a trial that have to be the same in both runs, so that an episode is the same one."""
-
-_SAID = {
-    "data": "the data",
-    "source": "the source",
-    "source_options": "the options of the source",
-    "metric": "the metric",
-    "change": "the change",
-}
 
 
 @dataclass(frozen=True)
@@ -96,6 +86,7 @@ class Comparison:
         threshold: loss of skill that is no regression yet.
         changes: what was compared, the worst first.
         apart: what was not, with the reason.
+        contexts: probes and selectors that both asked; they are no regressions.
     """
 
     old: str
@@ -103,6 +94,7 @@ class Comparison:
     threshold: float
     changes: tuple[Change, ...]
     apart: tuple[Apart, ...]
+    contexts: tuple[ContextChange, ...] = ()
 
     @property
     def regressions(self) -> list[Change | Apart]:
@@ -145,6 +137,14 @@ class Comparison:
             "set", "learner", "number", "old", "new", "better by", "in skill", "episodes", "worse",
         )  # fmt: skip
         parts.append(table(header, rows))
+        if self.contexts:
+            probed = [
+                (o.set, o.learner, o.what, o.kind, o.old, o.new, _signed(o.difference), o.unit,
+                 o.episodes)
+                for o in self.contexts
+            ]  # fmt: skip
+            names = ("set", "learner", "what", "number", "old", "new", "change", "in", "episodes")
+            parts += ["## How contexts are used", table(names, probed)]
         if self.apart:
             rest = [(one.set, one.learner, one.reason) for one in self.apart]
             parts.append(table(("set", "learner", "not compared, since"), rest))
@@ -169,7 +169,7 @@ def compare(old: str | Path, new: str | Path, threshold: float = 0.01) -> Compar
     """
     if not (math.isfinite(threshold) and threshold >= 0):
         raise InputError(f"threshold is {threshold}, expected a number of at least 0")
-    before, after = _Run(Campaign.open(old)), _Run(Campaign.open(new))
+    before, after = ComparedRun(old), ComparedRun(new)
     changes: list[Change] = []
     apart: list[Apart] = []
     for place, asked in after.asked.items():
@@ -189,52 +189,27 @@ def compare(old: str | Path, new: str | Path, threshold: float = 0.01) -> Compar
         for place in before.asked
         if place not in after.asked
     ]
-    if not changes and not any(one.regression for one in apart):
+    contexts = tuple(context_changes(before, after))
+    if not changes and not contexts and not any(one.regression for one in apart):
         first = f": {apart[0]}" if apart else ""
         raise InputError(f"{old} and {new} have nothing that can be compared{first}")
     changes.sort(key=lambda one: (not one.worse, _or_zero(one.skill.value)))
     return Comparison(
-        before.campaign.suite.id, after.campaign.suite.id, threshold, tuple(changes), tuple(apart)
+        before.campaign.suite.id,
+        after.campaign.suite.id,
+        threshold,
+        tuple(changes),
+        tuple(apart),
+        contexts,
     )
 
 
-class _Run:
-    """One run, with all its rows at hand."""
-
-    def __init__(self, campaign: Campaign) -> None:
-        self.campaign = campaign
-        self.asked: dict[tuple[str, str], Asked] = {}
-        self.named: Mapping[str, Named] = {}
-        self._facts: Mapping[str, Mapping[str, Any]] = {}
-        self._rows: dict[str, list[Row]] = {}
-        if not campaign.store.exists():
-            return
-        with Store(campaign.store) as store:
-            self.named, self._facts = store.named(), store.trials()
-            for one in campaign.asked:
-                if one.trial.title in self.named:
-                    self.asked[one.item.name, one.learner.title] = one
-                    self._rows[one.trial.title] = rows_of(one.trial, store, self.named)
-
-    def rows(self, asked: Asked) -> list[Row]:
-        """Rows of a learner on a set."""
-        return self._rows[asked.trial.title]
-
-    def baseline(self, asked: Asked) -> list[Row]:
-        """Rows of the set's baseline; none where there is none."""
-        return self._rows.get(asked.baseline.title, []) if asked.baseline is not None else []
-
-    def facts(self, asked: Asked) -> Mapping[str, Any]:
-        """What decided the results."""
-        return self._facts.get(self.named[asked.trial.title].key, {})
-
-
 def _compared(
-    before: _Run, earlier: Asked, after: _Run, later: Asked, threshold: float
+    before: ComparedRun, earlier: Asked, after: ComparedRun, later: Asked, threshold: float
 ) -> Change | Apart:
     place = later.item.name, later.learner.title
-    old, new = before.rows(earlier), after.rows(later)
-    if reason := _differ(before.facts(earlier), after.facts(later), old, new):
+    old, new = before.rows(earlier.trial), after.rows(later.trial)
+    if reason := differ(before.facts(earlier.trial), after.facts(later.trial), old, new):
         return Apart(*place, reason)
     answered = {row.number for row in old if not row.failed}
     shared = answered & {row.number for row in new if not row.failed}
@@ -286,28 +261,13 @@ def _worse(change: Interval, unit: str, lost: int, threshold: float) -> str:
     return "; ".join(said)
 
 
-def _differ(
-    old: Mapping[str, Any], new: Mapping[str, Any], was: Sequence[Row], now: Sequence[Row]
-) -> str:
-    """Say why episodes of the two runs are not the same ones; empty where they are."""
-    if old and new:
-        for name in _SAME:
-            if old.get(name) != new.get(name):
-                return f"{_SAID[name]} of the set changed"
-    names = {row.number: row.episode for row in was}
-    if any(names.get(row.number, row.episode) != row.episode for row in now):
-        return "the episodes of the set changed"
-    return ""
-
-
 def _nothing(
     place: tuple[str, str], answered: set[int], new: Sequence[Row], missing: str, asked: Asked
 ) -> Apart:
     if not answered:
         return Apart(*place, "the old run answered nothing")
     if missing:
-        without_data = bool(asked.skip) or missing.startswith("needs ")
-        return Apart(*place, missing, regression=not without_data)
+        return Apart(*place, missing, regression=not without_data(asked.item, missing))
     if any(row.failed for row in new):
         return Apart(*place, f"all fail: {new[0].error}", regression=True)
     return Apart(*place, "the two runs share no episode")

@@ -1,9 +1,10 @@
-"""What the folder of a campaign says about itself: suite, name of the data folder, versions."""
+"""What the folder of a campaign says about itself: suite, date, name of the data, versions."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,11 +23,21 @@ def describe(folder: Path, suite: Suite, data: Path | None) -> None:
         {
             "format": FORMAT,
             "suite": suite.model_dump(mode="json"),
+            "began": _began(folder) or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "data": None if data is None else data.resolve().name,
             "versions": versions(),
         },
         overwrite=True,
     )
+
+
+def _began(folder: Path) -> str | None:
+    """Return when the first run into a folder began, so that one that goes on keeps it."""
+    path = folder / DESCRIPTION
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8")).get("began")
+    return found if isinstance(found, str) else None
 
 
 def described(folder: Path) -> Suite:

@@ -1,15 +1,18 @@
-"""The parts of a suite: learners, sets with their published numbers, and probes."""
+"""The parts of a suite: learners, sets with their published numbers, selectors, and probes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from icl_core.evaluation import LearnerChoice, Score, SourceChoice
+from icl_core.errors import IclError
+from icl_core.evaluation import LearnerChoice, Score, Selector, SourceChoice
 from icl_core.evaluation.probes import PROBES
+from icl_core.evaluation.selectors import RANDOM, selector_named
+from icl_core.selection.methods import METHODS
 from icl_core.types import Task
 
 
@@ -73,6 +76,98 @@ class Published(Part):
         return value
 
 
+class Variant(Protocol):
+    """What a probe or a pool asks a source for that its set does not."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Options of the source that are other than in the set."""
+
+    @property
+    def limit(self) -> int | None:
+        """Only the first so many episodes; None = as in the set."""
+
+
+class SelectorItem(Part):
+    """A selector of a set; in YAML its name alone, or a mapping.
+
+    Args:
+        name: of a method of `icl select`, or of a plugin's selector.
+        k: neighbours of an item, for methods that have a graph.
+        graphs: live-edge graphs of ideal.
+        embedder: name of a learner whose embeddings are compared, such as encoder; None = plain
+            descriptors that need no weights.
+        seed: of everything that is random.
+        label: what it is called in tables; its name and options where not given.
+    """
+
+    name: str = Field(min_length=1)
+    k: int | None = Field(default=None, ge=1)
+    graphs: int | None = Field(default=None, ge=1)
+    embedder: str | None = None
+    seed: int = Field(default=0, ge=0)
+    label: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            return selector_named(value)
+        except IclError as error:
+            raise ValueError(
+                f"{error.message}" + (f", {error.hint}" if error.hint else "")
+            ) from error
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> SelectorItem:
+        takes = METHODS[self.name].options if self.name in METHODS else ()
+        for option in self._options():
+            if option not in takes:
+                raise ValueError(f"{self.name} takes no {option}")
+        return self
+
+    def _options(self) -> dict[str, Any]:
+        found = {"k": self.k, "graphs": self.graphs}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def title(self) -> str:
+        """What it is called in tables."""
+        more = {**self._options(), "embedder": self.embedder, "seed": self.seed or None}
+        said = ", ".join(f"{name}={value}" for name, value in more.items() if value is not None)
+        return self.label or (f"{self.name} ({said})" if said else self.name)
+
+    def selector(self, budget: int) -> Selector:
+        """Return it as the engine takes it.
+
+        Args:
+            budget: examples of a context.
+        """
+        return Selector(self.name, budget, self._options(), self.embedder, self.seed)
+
+
+class PoolItem(Part):
+    """What the selectors of a set choose from, and who is shown what they chose.
+
+    The pool of an episode is what the contexts of all episodes of its kind show (see
+    `icl_core.evaluation.example_pool`).
+
+    Args:
+        options: of the source that are other than in the set, such as more shots.
+        limit: only the first so many episodes are asked; the pool is that of all.
+        learners: titles; None = all that meet the set.
+    """
+
+    options: dict[str, Any] = {}
+    limit: int | None = Field(default=None, ge=1)
+    learners: tuple[str, ...] | None = None
+
+
 class SetItem(Part):
     """A set of episodes and how it is scored.
 
@@ -89,6 +184,10 @@ class SetItem(Part):
         limit: only the first so many episodes.
         learners: instead of the suite's learners of the task.
         published: numbers of others.
+        selectors: that are compared on it; random, which gains are measured from, is always
+            among them.
+        budget: examples that a selector shows; of each label, where outputs are labels.
+        pool: what they choose from.
     """
 
     name: str = Field(min_length=1)
@@ -103,6 +202,9 @@ class SetItem(Part):
     limit: int | None = Field(default=None, ge=1)
     learners: tuple[LearnerItem, ...] | None = None
     published: Published | None = None
+    selectors: tuple[SelectorItem, ...] = ()
+    budget: int | None = Field(default=None, ge=1)
+    pool: PoolItem | None = None
 
     @field_validator("folder")
     @classmethod
@@ -111,24 +213,49 @@ class SetItem(Part):
             raise ValueError("expected a folder inside the data folder")
         return value
 
+    @model_validator(mode="after")
+    def _selects(self) -> SetItem:
+        if not self.selectors:
+            for name in ("budget", "pool"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} is for selectors, and there are none")
+            return self
+        if self.task is Task.FORECASTING:
+            raise ValueError("forecasters are shown a history and no examples to select from")
+        if self.budget is None:
+            raise ValueError("selectors need a budget: how many examples they may show")
+        titles = [one.title for one in self.selectors]
+        for title in titles:
+            if titles.count(title) > 1:
+                raise ValueError(f"the selector {title!r} is there twice; give one a label")
+        return self
+
+    def all_selectors(self) -> tuple[SelectorItem, ...]:
+        """Return the selectors with random first; none where the set has none."""
+        if not self.selectors:
+            return ()
+        first = next((one for one in self.selectors if one.name == RANDOM), None)
+        rest = (one for one in self.selectors if one is not first)
+        return (first or SelectorItem(name=RANDOM), *rest)
+
     def score(self) -> Score:
         """Return how it is scored, as the engine takes it."""
         return Score(self.metric, self.number, self.perfect)
 
-    def choice(self, folder: Path | None, probe: ProbeItem | None = None) -> SourceChoice:
+    def choice(self, folder: Path | None, other: Variant | None = None) -> SourceChoice:
         """Return it as the engine takes it.
 
         Args:
             folder: where its data is.
-            probe: whose options and limit are used instead.
+            other: whose options and limit are used instead.
         """
-        if probe is None:
+        if other is None:
             return SourceChoice(self.source, folder, self.options, self.name, self.limit)
         label = self.name
-        if probe.options:
-            label += " (" + ", ".join(f"{k}={v}" for k, v in probe.options.items()) + ")"
-        options = {**self.options, **probe.options}
-        return SourceChoice(self.source, folder, options, label, probe.limit or self.limit)
+        if other.options:
+            label += " (" + ", ".join(f"{k}={v}" for k, v in other.options.items()) + ")"
+        options = {**self.options, **other.options}
+        return SourceChoice(self.source, folder, options, label, other.limit or self.limit)
 
 
 class ProbeItem(Part):

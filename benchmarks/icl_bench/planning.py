@@ -1,20 +1,22 @@
-"""From a suite to trials: which learner meets which set, and at which levels it is probed."""
+"""From a suite to trials: which learner meets which set, what it is probed by and shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from icl_bench.parts import PoolItem, SelectorItem, Variant
 from icl_bench.sets import place_of
 from icl_bench.suite import LearnerItem, ProbeItem, SetItem, Suite
 from icl_core.errors import UnknownNameError
 from icl_core.evaluation import Trial
 from icl_core.evaluation.probes import PROBES, Level, Probe, changed
+from icl_core.evaluation.runner import Change
 from icl_core.registry import learner_card
-from icl_core.types import Episode, Task
+from icl_core.types import Task
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,35 @@ class Probed:
     levels: tuple[Level, ...]
     trials: tuple[Trial, ...]
 
-    def changes(self) -> Mapping[str, Callable[[Sequence[Episode]], Sequence[Episode]]]:
+    def changes(self) -> Mapping[str, Change]:
         """Return what the engine does to the episodes, by the text of `Trial.change`."""
         return {
             str(dict(trial.change)): partial(changed, level=level)
             for trial, level in zip(self.trials, self.levels, strict=True)
             if trial.change
+        }
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The selectors of one set for one learner.
+
+    Args:
+        asked: the learner on the source of the pool, its contexts as they are.
+        selectors: as the suite names them; random is the first.
+        trials: one a selector, in order.
+    """
+
+    asked: Asked
+    selectors: tuple[SelectorItem, ...]
+    trials: tuple[Trial, ...]
+
+    def changes(self) -> Mapping[str, Change]:
+        """Return what the engine does to the episodes, by the text of `Trial.change`."""
+        budget = self.asked.item.budget or 1
+        return {
+            str(dict(trial.change)): one.selector(budget)
+            for trial, one in zip(self.trials, self.selectors, strict=True)
         }
 
 
@@ -116,6 +141,49 @@ def plan_probes(
     return found
 
 
+def plan_selections(
+    suite: Suite,
+    data: Path | None = None,
+    *,
+    learners: Collection[str] | None = None,
+    sets: Collection[str] | None = None,
+) -> list[Selected]:
+    """List the selectors of a suite, set by set. Arguments as in `plan`."""
+    found = []
+    for item in suite.sets:
+        selectors, budget = item.all_selectors(), item.budget
+        if not selectors or budget is None or (sets is not None and item.name not in sets):
+            continue
+        pool = item.pool or PoolItem()
+        chosen = _chosen(suite.learners_of(item), learners)
+        if pool.learners is not None:
+            chosen = [one for one in chosen if one.title in pool.learners]
+        for asked in _of_set(suite, item, data, chosen, pool):
+            if asked.is_baseline:
+                continue
+            trials = tuple(
+                replace(asked.trial, change=one.selector(budget).change()) for one in selectors
+            )
+            found.append(Selected(asked, selectors, trials))
+    return found
+
+
+def with_baselines(found: Sequence[Probed | Selected]) -> list[tuple[Trial, str]]:
+    """Return the trials of probes or selectors, learner by learner, so that each is loaded once.
+
+    Returns:
+        Trials, each once, baselines too, with what keeps them from running; empty where nothing
+        does.
+    """
+    trials: dict[str, tuple[Trial, str]] = {}
+    for one in found:
+        base = () if one.asked.baseline is None else (one.asked.baseline,)
+        for trial in (*base, *one.trials):
+            trials.setdefault(trial.title, (trial, one.asked.skip))
+    learners = list(dict.fromkeys(repr(trial.learner) for trial, _ in trials.values()))
+    return sorted(trials.values(), key=lambda pair: learners.index(repr(pair[0].learner)))
+
+
 def _chosen(found: Sequence[LearnerItem], wanted: Collection[str] | None) -> list[LearnerItem]:
     return [o for o in found if wanted is None or o.title in wanted or o.name in wanted]
 
@@ -125,10 +193,10 @@ def _of_set(
     item: SetItem,
     data: Path | None,
     learners: Sequence[LearnerItem],
-    probe: ProbeItem | None = None,
+    other: Variant | None = None,
 ) -> Iterator[Asked]:
     folder, skip = place_of(item, data)
-    source, score = item.choice(folder, probe), item.score()
+    source, score = item.choice(folder, other), item.score()
     base = item.baseline
     reference = None if base is None else Trial(suite.id, base.choice(), source, score)
     if base is not None and reference is not None:

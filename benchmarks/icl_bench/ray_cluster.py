@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -29,6 +30,9 @@ _OBJECTS = 256 * 1024**2
 
 _TOKEN = secrets.token_hex(32)
 """Of the clusters that this process starts; Ray reads it once in a process."""
+
+_NATIVE = re.compile(rb"\[[\d-]+ [\d:,]+ [A-Z] \d+ \d+\] [\w/.]+\.cc:\d+:")
+"""How a line of Ray's C++ log begins."""
 
 _OURS = ("ICL_DEVICE", "ICL_OFFLINE", "ICL_STRICT_WEIGHTS", "HF_HUB_OFFLINE")
 """Settings that a worker on another machine takes from here."""
@@ -204,6 +208,29 @@ def _quiet() -> Iterator[None]:
         theirs.setLevel(before)
         if prints is not None:
             module.__dict__["print_to_stdstream"] = prints
+
+
+@contextmanager
+def without_native_log() -> Iterator[None]:
+    """Keep lines of Ray's C++ log off stderr, which Python cannot switch off; others come later."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            caught.seek(0)
+            for line in caught:
+                if _NATIVE.match(line):
+                    logger.debug("%s", line.decode(errors="replace").strip())
+                else:
+                    os.write(2, line)
 
 
 @contextmanager

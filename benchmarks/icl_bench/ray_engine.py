@@ -16,9 +16,10 @@ from typing import Any
 
 from icl_bench.ray_cluster import Resources, connected, settle, surroundings
 from icl_bench.ray_pool import Died, Job, Pool
-from icl_core.errors import IclError, InputError, PluginError
+from icl_core.errors import IclError, InputError
 from icl_core.evaluation import Outcome, Row, RunOptions, Store, Trial, Watcher
-from icl_core.evaluation.runner import WAIT, Change, Sources, environment, timed
+from icl_core.evaluation.environment import environment
+from icl_core.evaluation.runner import WAIT, Change, Sources, check_changes, timed
 from icl_core.evaluation.shards import cut
 from icl_core.evaluation.store import LEASE
 from icl_core.evaluation.trial import LearnerChoice, key_of, load, weights_digest
@@ -45,12 +46,18 @@ class EpisodeWorker:
         choice: the learner; it is loaded when it is first needed.
         options: of the run.
         around: of `surroundings`.
+        changes: what probes and selectors do to contexts, by the text of `Trial.change`.
     """
 
     def __init__(
-        self, choice: LearnerChoice, options: RunOptions, around: tuple[str, dict[str, str]]
+        self,
+        choice: LearnerChoice,
+        options: RunOptions,
+        around: tuple[str, dict[str, str]],
+        changes: Mapping[str, Change],
     ) -> None:
         settle(*around)
+        self._changes = changes
         self._choice, self._options = choice, options
         self._sources = Sources(options.limit)
         self._learner: Learner | None = None
@@ -69,7 +76,7 @@ class EpisodeWorker:
         return found
 
     def evaluate(
-        self, trial: Trial, key: str, numbers: Sequence[int], change: Change | None
+        self, trial: Trial, key: str, numbers: Sequence[int]
     ) -> tuple[list[Row], float, dict[str, str]]:
         """Return the rows of a shard, the seconds it took, and the environment.
 
@@ -77,7 +84,6 @@ class EpisodeWorker:
             trial: to which it belongs.
             key: of the trial, as it was planned.
             numbers: of the episodes.
-            change: what a probe does to the episodes.
 
         Raises:
             InputError: this node has other data or other weights than the one that planned.
@@ -88,9 +94,6 @@ class EpisodeWorker:
                 f"{trial.title}: the node {platform.node()} has other data or weights than the "
                 "node that planned the run, expected the same on all"
             )
-        if change is not None:
-            changed = change(one.episodes)
-            one = _Opened(trial, changed, one.learner, one.measure, one.facts)
         rows, seconds = timed(one, numbers)
         return rows, seconds, environment(one.learner)
 
@@ -102,6 +105,9 @@ class EpisodeWorker:
             if self._learner is None:
                 self._learner = load(self._choice, self._options.device, self._options.dtype)
             facts = trial.facts(digest, weights_digest(self._learner))
+            if trial.change:
+                change = self._changes[str(dict(trial.change))]
+                episodes = self._sources.changed(trial, change, self._learner)
             self._open[name] = _Opened(trial, episodes, self._learner, measure, facts)
         return self._open[name]
 
@@ -169,9 +175,7 @@ def run(
         MissingExtraError: Ray is not installed.
     """
     resources = resources or Resources()
-    for trial in trials:
-        if trial.change and str(dict(trial.change)) not in (changes or {}):
-            raise PluginError(f"no probe changes episodes by {dict(trial.change)}")
+    check_changes(trials, changes or {})
     with connected(address, resources) as ray:
         one = _Run(store, options or RunOptions(), watcher or Watcher(), dict(changes or {}))
         return one.go(trials, ray, resources)
@@ -196,7 +200,9 @@ class _Run:
         around = surroundings()
 
         def make(group: str) -> tuple[type, tuple[Any, ...]]:
-            return EpisodeWorker, (groups[group][0].learner, self._options, around)
+            names = {str(dict(trial.change)) for trial in groups[group] if trial.change}
+            changes = {name: self._changes[name] for name in names}
+            return EpisodeWorker, (groups[group][0].learner, self._options, around, changes)
 
         self._pool = pool = Pool(ray, make, resources, self._options.device, self._admit)
         for group, members in groups.items():
@@ -266,8 +272,7 @@ class _Run:
 
     def _job(self, shard: _Shard, numbers: Sequence[int] = (), deaths: int = 0) -> Job:
         trial = shard.of.trial
-        change = self._changes[str(dict(trial.change))] if trial.change else None
-        arguments = (trial, shard.of.key, tuple(numbers), change)
+        arguments = (trial, shard.of.key, tuple(numbers))
         return Job(repr(trial.learner), "evaluate", arguments, shard, deaths)
 
     def _admit(self, job: Job) -> bool:

@@ -51,10 +51,11 @@ class Died:
     reason: str = ""
 
     def __str__(self) -> str:
-        return f"died {self.deaths} times" + (f" ({self.reason})" if self.reason else "")
+        often = "once" if self.deaths == 1 else f"{self.deaths} times"
+        return f"died {often}" + (f" ({self.reason})" if self.reason else "")
 
 
-def _raised(error: BaseException) -> str:
+def raised(error: BaseException) -> str:
     """Return the exception that an error of Ray reports at its end, if there is one."""
     lines = [line.strip() for line in str(error).splitlines()]
     return next((line for line in reversed(lines) if _EXCEPTION.match(line)), "")[:300]
@@ -135,7 +136,7 @@ class Pool:
             self._end(slot)
             job.deaths += 1
             if job.deaths > self.resources.retries:
-                yield job, Died(job.deaths, _raised(error))
+                yield job, Died(job.deaths, raised(error))
             else:
                 self.waiting[job.group].appendleft(job)
 

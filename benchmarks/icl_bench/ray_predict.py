@@ -1,65 +1,110 @@
-"""Prediction of many pictures or series on a Ray cluster, with the answers of one process.
+"""Prediction of many pictures or series through Ray Data, with the answers of one process.
 
-Ray's actors are used, and not Ray Data: answers are objects with arrays of different shapes, which
-its tables do not hold; batches have to be cut at the places where one process cuts them; and a
-picture that kills its worker each time has to end with a sentence, where Ray Data tries for ever.
+A row of the data set is one batch, cut at the place where one process cuts it, so that answers are
+the same; it comes back as one row, in order. Batches and answers go as bytes: answers are objects
+with arrays of different shapes, which tables do not hold. Ray Data tries a batch for ever whose
+worker dies; here tries are counted, so that a picture that kills each worker ends with a sentence.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import import_module
 from typing import Any
 
-from icl_bench.ray_cluster import Resources, connected, settle, surroundings
-from icl_bench.ray_pool import Died, Job, Pool
-from icl_core.errors import IclError, PluginError
+import numpy as np
+
+from icl_bench.ray_cluster import (
+    Resources,
+    connected,
+    first_line,
+    settle,
+    surroundings,
+    without_native_log,
+)
+from icl_bench.ray_pool import Died, raised
+from icl_core.errors import IclError, MissingExtraError, PluginError
 from icl_core.learner import Learner, PreparedContext
 from icl_core.types import Context, Episode
-
-POLL = 1.0
-"""Seconds that one look at the workers takes at most."""
-
-_AHEAD = 4
-"""Batches for each worker that may be unread, so that answers do not pile up in memory."""
 
 Load = Callable[[], tuple[Learner, dict[str, Any]]]
 """Loads the learner in a worker; returns it and its predict options. It goes through pickle."""
 
+_AT_ONCE = 1
+"""Batches that are with a worker: those of one that died are done again."""
+
+
+class Tries:
+    """Counts how often each batch was begun; lives on the cluster."""
+
+    def __init__(self) -> None:
+        self._begun: dict[int, int] = {}
+
+    def begin(self, number: int) -> int:
+        """Return how often a batch was begun before."""
+        before = self._begun.get(number, 0)
+        self._begun[number] = before + 1
+        return before
+
 
 class BatchWorker:
-    """One learner, and one context, on a node of the cluster. Its methods are called from afar.
+    """One learner, and one context, on a node of the cluster. Ray Data makes and calls it.
 
     Args:
-        load: is called when the first batch comes.
-        context: of all queries; None where each batch is of episodes.
-        around: of `surroundings`.
+        task: pickled (load, context, around); it is read with the first batch, since a failure
+            there is a sentence, and here the worker would just be dead.
+        tries: handle of a `Tries`.
+        most: how often a batch may be begun.
     """
 
-    def __init__(
-        self, load: Load, context: Context | None, around: tuple[str, dict[str, str]]
-    ) -> None:
-        settle(*around)
-        self._load, self._context = load, context
+    def __init__(self, task: bytes, tries: Any, most: int) -> None:
+        self._task, self._tries, self._most = task, tries, most
+        self._context: Context | None = None
         self._loaded: tuple[Learner, dict[str, Any]] | None = None
         self._prepared: PreparedContext | None = None
 
-    def answer(self, batch: Sequence[Any]) -> list[Any] | IclError:
-        """Return the answers of a batch, or the error, for the one who reads the batches in order.
+    def __call__(self, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Answer batches.
 
         Args:
-            batch: queries, or episodes where there is no context of all.
+            rows: "number" and "batch", pickled, of each.
+
+        Returns:
+            "number" and "answer", pickled: the answers of the batch, an `IclError` for the one who
+            reads the batches in order, or `Died`.
         """
+        pickle = import_module("ray.cloudpickle")
+        found = [
+            pickle.dumps(self._answer(int(number), batch))
+            for number, batch in zip(rows["number"], rows["batch"], strict=True)
+        ]
+        return {"number": rows["number"], "answer": np.array(found, dtype=object)}
+
+    def _answer(self, number: int, pickled: bytes) -> list[Any] | IclError | Died:
+        ray = import_module("ray")
+        deaths = ray.get(self._tries.begin.remote(number))
+        if deaths >= self._most:
+            return Died(deaths)
         try:
-            if self._loaded is None:
-                self._loaded = self._load()
-            learner, options = self._loaded
-            if self._context is None:
-                return list(learner.predict_episodes(batch, batch_size=len(batch), **options))
-            if self._prepared is None:
-                self._prepared = learner.prepare(self._context)
-            return list(self._prepared.predict(list(batch), **options))
+            return self._answers(ray.cloudpickle.loads(pickled))
         except IclError as error:
             return error
+        except ImportError as error:  # this node lacks a module that the other one has
+            return Died(deaths + 1, f"{type(error).__name__}: {error}")
+
+    def _answers(self, batch: Sequence[Any]) -> list[Any]:
+        if self._loaded is None:
+            load, self._context, around = import_module("ray.cloudpickle").loads(self._task)
+            settle(*around)
+            self._loaded = load()
+        learner, options = self._loaded
+        if self._context is None:
+            return list(learner.predict_episodes(batch, batch_size=len(batch), **options))
+        if self._prepared is None:
+            self._prepared = learner.prepare(self._context)
+        return list(self._prepared.predict(list(batch), **options))
 
 
 def predict(
@@ -83,31 +128,87 @@ def predict(
         resources: of the workers.
 
     Yields:
-        The answers of one batch after the other, in order. Few are made before they are asked for.
+        The answers of one batch after the other, in order. More are made before they are asked
+        for as long as the object store has room.
 
     Raises:
         IclError: as in one process, when the batch comes whose turn it is.
         PluginError: all workers died that a batch was given to.
-        MissingExtraError: Ray is not installed.
+        MissingExtraError: Ray Data is not installed.
     """
-    resources, around = resources or Resources(), surroundings()
-
-    def make(group: str) -> tuple[type, tuple[Any, ...]]:
-        return BatchWorker, (load, context, around)
-
+    resources = resources or Resources()
+    if not batches:
+        return
     with connected(address, resources) as ray:
-        pool = Pool(ray, make, resources, device)
-        begun, found = 0, dict[int, Any]()
-        try:
-            for number in range(len(batches)):
-                while number not in found:
-                    while begun < min(len(batches), number + _AHEAD * pool.room):
-                        pool.add(Job("", "answer", (batches[begun],), begun))
-                        begun += 1
-                    found |= {job.about: answer for job, answer in pool.finished(POLL)}
-                yield _checked(found.pop(number), batches[number])
-        finally:
-            pool.close()
+        room, asked = resources.fitted(ray, device)
+        with _data(ray) as data:
+            pickle = ray.cloudpickle
+            tries = ray.remote(Tries).options(num_cpus=0).remote()
+            rows = [{"number": n, "batch": pickle.dumps(b)} for n, b in enumerate(batches)]
+            pool = data.ActorPoolStrategy(
+                size=min(room, len(rows)), max_tasks_in_flight_per_actor=_AT_ONCE
+            )
+            answered = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                BatchWorker,
+                batch_size=1,
+                compute=pool,
+                fn_constructor_kwargs={
+                    "task": pickle.dumps((load, context, surroundings())),
+                    "tries": tries,
+                    "most": resources.retries + 1,
+                },
+                **asked,
+            )
+            try:
+                yield from _in_order(ray, answered, batches)
+            finally:
+                with suppress(Exception):  # the cluster may be gone
+                    ray.kill(tries, no_restart=True)
+
+
+def _in_order(ray: Any, answered: Any, batches: Sequence[Sequence[Any]]) -> Iterator[list[Any]]:
+    rows: Any = iter(answered.iter_rows())  # a generator
+    try:
+        for number, batch in enumerate(batches):
+            try:
+                with nullcontext() if number else without_native_log():  # the workers start
+                    row = next(rows)
+            except ray.exceptions.RayError as error:
+                # The cluster, a node or the object store failed, not a learner.
+                reason = raised(error) or first_line(error)
+                raise PluginError(f"Ray Data failed while it predicted: {reason}") from error
+            yield _checked(ray.cloudpickle.loads(row["answer"]), batch)
+    finally:
+        rows.close()  # ends the workers
+
+
+@contextmanager
+def _data(ray: Any) -> Iterator[Any]:
+    """Import Ray Data, in order and without a word on the terminal."""
+    try:
+        data = import_module("ray.data")
+    except ImportError as error:
+        raise MissingExtraError(
+            "--engine ray needs Ray Data", "pip install 'icl-suite[ray]'"
+        ) from error
+    theirs = logging.getLogger("ray.data")
+    level = theirs.level
+    settings = data.DataContext.get_current()
+    wanted = (
+        (settings, "enable_progress_bars", False),
+        (settings, "print_on_execution_start", False),
+        (settings.execution_options, "preserve_order", True),
+    )
+    before = [getattr(owner, name) for owner, name, _ in wanted]
+    theirs.setLevel(logging.CRITICAL)
+    try:
+        for owner, name, value in wanted:
+            setattr(owner, name, value)
+        yield data
+    finally:
+        theirs.setLevel(level)
+        for (owner, name, _), value in zip(wanted, before, strict=True):
+            setattr(owner, name, value)
 
 
 def answers(

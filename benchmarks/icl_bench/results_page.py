@@ -35,7 +35,15 @@ def page(folder: Path) -> str:
         InputError: there is no campaign in it.
     """
     campaign = Campaign.open(folder / SUITE)
-    return "\n".join([*_head(campaign), *_scores(campaign), *_probes(campaign), *_speed(folder)])
+    return "\n".join(
+        [
+            *_head(campaign),
+            *_scores(campaign),
+            *_probes(campaign),
+            *_selections(campaign),
+            *_speed(folder),
+        ]
+    )
 
 
 def _head(campaign: Campaign) -> Iterator[str]:
@@ -101,6 +109,27 @@ def _probes(campaign: Campaign) -> Iterator[str]:
             f"| {cell(one.set)} | {cell(one.learner)} | {one.probe} | {_change(one)} | "
             f"{', '.join(f'{name}: {value.value:.3g}' for _, name, value in one.points)} |"
         )
+    yield ""
+
+
+def _selections(campaign: Campaign) -> Iterator[str]:
+    found = [one for one in campaign.selection_results() if one.points]
+    if not found:
+        return
+    yield "## Context selection\n"
+    yield (
+        "Scores with the examples that each selector chose, and in parentheses the gain over "
+        "random on the same episodes, in units of skill.\n"
+    )
+    yield "| set | learner | number | selectors |"
+    yield "|---|---|---|---|"
+    for one in found:
+        said = [
+            f"{cell(name)}: {value.value:.3g}"
+            + (f" ({_number(one.gains[name])})" if name in one.gains else "")
+            for _, name, value in one.points
+        ]
+        yield f"| {cell(one.set)} | {cell(one.learner)} | {one.number} | {', '.join(said)} |"
     yield ""
 
 

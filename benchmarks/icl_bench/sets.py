@@ -25,6 +25,19 @@ def data_folder(given: str | Path | None = None) -> Path | None:
     return path
 
 
+def without_data(item: SetItem, sentence: str) -> bool:
+    """Say whether a sentence is one of `place_of`: the data of a set was not there when it ran.
+
+    Args:
+        item: the set.
+        sentence: why a trial could not run.
+    """
+    if item.folder is None or not sentence.startswith("needs "):
+        return False
+    here = f"needs {item.folder} in a data folder"
+    return sentence.startswith(here) or sentence.endswith(f"{item.folder}, which is not there")
+
+
 def place_of(item: SetItem, data: Path | None) -> tuple[Path | None, str]:
     """Say where the data of a set is.
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from icl_bench.planning import Asked, Probed
+from icl_bench.sets import without_data
 from icl_core.errors import IclError
 from icl_core.evaluation import Interval, Named, Row, Store, Trial, aggregate, combined, scored
+from icl_core.evaluation.probes import Probe
 from icl_core.evaluation.scores import skill_of, skilled
 
 
@@ -127,7 +129,7 @@ def standing(asked: Asked, store: Store, named: Mapping[str, Named]) -> Standing
         "failures": sum(row.failed for row in rows),
         "episodes": sum(not row.failed for row in rows),
         "missing": known.missing,
-        "skipped": bool(known.missing and asked.skip),
+        "skipped": without_data(item, known.missing),
         "published": value,
         "source": others.source if others is not None and value is not None else "",
     }
@@ -200,12 +202,9 @@ def _number(
     score = probed.asked.trial.score
     if len(runs) < 2:
         return Interval(math.nan), score.number
-    sign = 1 if probed.probe.curve else -1
 
     def change(numbers: Sequence[float]) -> float:
-        """Last minus first level of a curve; else mean of the changed ones minus the first."""
-        first, *rest = numbers
-        return sign * ((rest[-1] if probed.probe.curve else sum(rest) / len(rest)) - first)
+        return change_of(probed.probe, numbers)
 
     if not base:
         way = math.copysign(1, score.perfect - _first(runs, measure, probed))
@@ -219,6 +218,18 @@ def _number(
         ),
         "skill",
     )
+
+
+def change_of(probe: Probe, numbers: Sequence[float]) -> float:
+    """Return what a probe gives for the scores at its levels.
+
+    Args:
+        probe: of a curve it is the gain from the first to the last level; else the mean loss of
+            the changed levels against the first.
+        numbers: in the order of the levels, at least two.
+    """
+    first, *rest = numbers
+    return rest[-1] - first if probe.curve else first - sum(rest) / len(rest)
 
 
 def _first(runs: Sequence[Sequence[Row]], measure: object, probed: Probed) -> float:

@@ -13,7 +13,15 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from icl_bench.parts import LearnerItem, Part, ProbeItem, Published, SetItem
+from icl_bench.parts import (
+    LearnerItem,
+    Part,
+    PoolItem,
+    ProbeItem,
+    Published,
+    SelectorItem,
+    SetItem,
+)
 from icl_bench.suites import suite_path, suites
 from icl_core.errors import InputError, UnknownNameError
 from icl_core.types import Task
@@ -218,7 +226,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
 
 
 def _meant(key: str) -> str:
-    parts = (Suite, SetItem, LearnerItem, ProbeItem)
+    parts = (Suite, SetItem, LearnerItem, ProbeItem, SelectorItem, PoolItem)
     known = sorted({name for part in parts for name in part.model_fields})
     close = get_close_matches(key, known, n=1)
     return f", did you mean {close[0]!r}?" if close else ""

@@ -25,12 +25,14 @@ def print_results(campaign: Campaign, as_json: bool, scores: bool = True) -> Non
     from icl_core.results.save import strict_json
 
     table, probes = campaign.table() if scores else [], campaign.probe_results()
+    selections = campaign.selection_results() if scores else []
     if as_json:
         print_json(
             {
                 "suite": campaign.suite.id,
                 "standings": [strict_json(asdict(one)) for one in table],
                 "probes": [strict_json(asdict(one)) for one in probes],
+                "selections": [strict_json(asdict(one)) for one in selections],
             }
         )
         return
@@ -57,6 +59,15 @@ def print_results(campaign: Campaign, as_json: bool, scores: bool = True) -> Non
             print_table(("",), [])
         rows = [(p.set, p.learner, p.probe, _change(p), p.unit, _points(p)) for p in answered]
         print_table(("SET", "LEARNER", "PROBE", "CHANGE", "IN", "POINTS"), rows)
+    chosen = [
+        (one.set, one.learner, name, number(score), number(one.gains[name]) if place else None)
+        for one in selections
+        for place, (_, name, score) in enumerate(one.points)
+        if not place or name in one.gains
+    ]
+    if chosen:
+        print_table(("",), [])
+        print_table(("SET", "LEARNER", "SELECTOR", "SCORE", "GAIN OVER RANDOM"), chosen)
     for one in table:
         if one.missing and not one.skipped:
             say(one_line(f"Not run: {one.learner} on {one.set}: {one.missing}"))

@@ -24,7 +24,9 @@ class OnStderr(Watcher):
     """
 
     def __init__(self, campaign: Campaign) -> None:
-        self._total = len(campaign.asked) + sum(len(one.trials) for one in campaign.probed)
+        probed = sum(len(one.trials) for one in campaign.probed)
+        selected = sum(len(one.trials) for one in campaign.selected)
+        self._total = len(campaign.asked) + probed + selected
         self._begun: set[str] = set()
         self._left: dict[str, int] = {}
         self._failed: dict[str, int] = {}

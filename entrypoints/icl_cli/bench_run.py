@@ -149,7 +149,7 @@ def probe_learner(
         chosen, out, data, learners=[learner], sets=only or None, overwrite=overwrite
     )
     options = _options(batch_size, limit, device, None, retry_failed)
-    _run(campaign, options, engine, address, as_json, scores=False)
+    _run(campaign, options, engine, address, as_json, scores=False, selections=False)
 
 
 def _options(

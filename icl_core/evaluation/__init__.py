@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from icl_core.evaluation.runner import Outcome, RunOptions, Watcher, run
 from icl_core.evaluation.scores import Interval, aggregate, combined, difference, scored, skilled
+from icl_core.evaluation.selectors import Selector
 from icl_core.evaluation.store import Named, Row, Store
 from icl_core.evaluation.trial import LearnerChoice, Score, SourceChoice, Trial
 
@@ -20,6 +21,7 @@ __all__ = [
     "Row",
     "RunOptions",
     "Score",
+    "Selector",
     "SourceChoice",
     "Store",
     "Trial",

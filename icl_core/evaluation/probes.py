@@ -15,6 +15,7 @@ import numpy as np
 
 from icl_core.coerce.timeline import time_index
 from icl_core.errors import InputError
+from icl_core.evaluation.example_pool import kind_of
 from icl_core.sources.episodes import EpisodeList, episode_rng
 from icl_core.types import Context, Episode, Example, Series, Task
 
@@ -115,16 +116,9 @@ def _other(episode: Episode, rng: np.random.Generator, pool: Sequence[Episode]) 
         raise InputError("a wrong context needs a source with at least two episodes")
     for number in rng.permutation(len(pool)):
         found = pool[int(number)]
-        if found is not episode and _kind(found) != _kind(episode):
+        if found is not episode and kind_of(found) != kind_of(episode):
             return found.context
     raise InputError("all episodes of the source are of one class; there is no wrong context")
-
-
-def _kind(episode: Episode) -> Any:
-    for name in ("class", "class_name", "task", "series", "id"):
-        if name in episode.meta:
-            return episode.meta[name]
-    return id(episode)
 
 
 def _wrong_context(episode: Episode, rng: np.random.Generator, pool: Sequence[Episode]) -> Episode:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from icl_core.errors import IclError, InputError, PluginError
+from icl_core.evaluation.confidence import sureness
+from icl_core.evaluation.environment import environment
+from icl_core.evaluation.example_pool import ExamplePool
+from icl_core.evaluation.selectors import Selector
 from icl_core.evaluation.shards import cut, evaluate_shard
 from icl_core.evaluation.store import Row, Store
 from icl_core.evaluation.trial import (
@@ -26,8 +29,8 @@ from icl_core.types import Episode
 WAIT = 2.0
 """Seconds between looks at a shard that another process is running."""
 
-Change = Callable[[Sequence[Episode]], Sequence[Episode]]
-"""What a probe does to the episodes of a source."""
+Change = Callable[[Sequence[Episode]], Sequence[Episode]] | Selector
+"""What is done to the contexts of a source: by a probe, or by a selector."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +113,55 @@ class Sources:
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
         self._made: dict[str, tuple[Sequence[Episode], str]] = {}
+        self._pools: dict[str, ExamplePool] = {}
 
     def get(self, choice: SourceChoice) -> tuple[Sequence[Episode], str]:
         """Return the episodes of a source and the digest of its data."""
-        name = repr((choice.name, choice.folder, sorted(choice.options.items(), key=repr)))
+        name = _name(choice)
         if name not in self._made:
             episodes = choice.episodes()
             self._made[name] = (episodes, data_digest(episodes))
         episodes, digest = self._made[name]
+        return self._limited(choice, episodes), digest
+
+    def changed(self, trial: Trial, change: Change, learner: Learner) -> Sequence[Episode]:
+        """Return the episodes of a trial with other contexts.
+
+        A selector chooses from all of the source, whatever the limit.
+
+        Args:
+            trial: whose source and learner it is.
+            change: what is done.
+            learner: loaded; some selectors ask how sure it is.
+
+        Raises:
+            InputError: the source has nothing to select from.
+        """
+        choice = trial.source
+        limited, _ = self.get(choice)
+        if not isinstance(change, Selector):
+            return change(limited)
+        name = _name(choice)
+        episodes, _ = self._made[name]
+        if name not in self._pools:
+            self._pools[name] = ExamplePool(episodes)
+        sure = sureness(learner, trial.learner.predict_options)
+        return self._limited(choice, change.applied(episodes, self._pools[name], sure))
+
+    def _limited(self, choice: SourceChoice, episodes: Sequence[Episode]) -> Sequence[Episode]:
         limits = [one for one in (self._limit, choice.limit) if one is not None]
-        return (episodes[: min(limits)] if limits else episodes), digest
+        return episodes[: min(limits)] if limits else episodes
+
+
+def _name(choice: SourceChoice) -> str:
+    return repr((choice.name, choice.folder, sorted(choice.options.items(), key=repr)))
+
+
+def check_changes(trials: Sequence[Trial], changes: Mapping[str, Change]) -> None:
+    """Raise a `PluginError` where nothing is known that changes episodes as a trial says."""
+    for trial in trials:
+        if trial.change and str(dict(trial.change)) not in changes:
+            raise PluginError(f"nothing changes episodes by {dict(trial.change)}")
 
 
 def run(
@@ -137,14 +179,16 @@ def run(
         store: where results go and where finished ones are found.
         options: how.
         watcher: is told what happens.
-        changes: for trials of probes: the text of `trial.change` -> what it does to the episodes.
+        changes: for trials of probes and selectors: the text of `trial.change` -> what is done to
+            the contexts.
 
     Returns:
         The keys of the trials in the store, and what was missing. A trial whose data or weights
         are missing does not stop the others.
     """
     options, watcher = options or RunOptions(), watcher or Watcher()
-    outcome, sources = Outcome(), Sources(options.limit)
+    outcome, sources, changes = Outcome(), Sources(options.limit), changes or {}
+    check_changes(trials, changes)
     loaded: tuple[str, Learner] | None = None
     try:
         for trial in trials:
@@ -157,6 +201,8 @@ def run(
                     loaded = (name, load(trial.learner, options.device, options.dtype))
                 learner = loaded[1]
                 facts = trial.facts(digest, weights_digest(learner))
+                if trial.change:
+                    episodes = sources.changed(trial, changes[str(dict(trial.change))], learner)
             except IclError as error:
                 outcome.missing[trial.title] = str(error)
                 store.name_trial(trial.title, missing=str(error))
@@ -166,8 +212,6 @@ def run(
             store.add_trial(key, facts)
             store.name_trial(trial.title, key, len(episodes))
             outcome.keys[trial.title] = key
-            if trial.change:
-                episodes = _changed(trial, episodes, changes or {})
             one = _Running(trial, key, episodes, learner, measure)
             if _run_one(one, store, options, watcher, outcome):
                 outcome.stopped = True
@@ -175,15 +219,6 @@ def run(
     finally:
         store.release()
     return outcome
-
-
-def _changed(
-    trial: Trial, episodes: Sequence[Episode], changes: Mapping[str, Change]
-) -> Sequence[Episode]:
-    name = str(dict(trial.change))
-    if name not in changes:
-        raise PluginError(f"no probe changes episodes by {name}")
-    return changes[name](episodes)
 
 
 @dataclass(frozen=True)
@@ -244,29 +279,3 @@ def timed(one: Any, numbers: Sequence[int]) -> tuple[list[Row], float]:
     options = one.trial.learner.predict_options
     rows = evaluate_shard(one.learner, one.episodes, numbers, one.measure, options)
     return rows, time.monotonic() - started
-
-
-def environment(learner: Learner) -> dict[str, str]:
-    """Return what numbers may depend on in their last digits: versions, device, dtype."""
-    import sys
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "device": learner.load_options.device,
-        "dtype": learner.load_options.dtype,
-    }
-    for name in ("icl-suite", "numpy", "pillow"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    torch = sys.modules.get("torch")
-    if torch is not None:  # only where it is loaded anyway
-        found["torch"] = str(torch.__version__)
-        found["threads"] = str(torch.get_num_threads())
-        if torch.cuda.is_available():
-            found["accelerator"] = torch.cuda.get_device_name()
-    return found

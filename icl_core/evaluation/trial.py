@@ -115,7 +115,7 @@ class Trial:
         learner: who.
         source: on what.
         score: by which metric.
-        change: what a probe did to the contexts: its name and level; empty outside probes.
+        change: what a probe or a selector did to the contexts; empty where they are as they were.
     """
 
     suite: str

@@ -51,3 +51,35 @@ def ran(toy_plugin, tmp_path):
         return campaign
 
     return make
+
+
+@pytest.fixture
+def described():
+    """Plain data of a suite of toys: described(probes=[...])."""
+
+    def make(**parts):
+        rules = {"metric": "toy-right", "number": "right", "perfect": 1, "baseline": "toy-first"}
+        value = {
+            "name": "toys",
+            "version": 1,
+            "summary": "Toys.",
+            "learners": {"linking": ["toy-nearest"]},
+            "defaults": {"linking": rules},
+            "sets": [
+                {"name": "colours", "task": "linking", "source": "toy-colours"},
+                {"name": "files", "task": "linking", "source": "toy-folder", "folder": "toys"},
+            ],
+        }
+        return {**value, **parts}
+
+    return make
+
+
+@pytest.fixture
+def suite(described):
+    """A suite of toys: suite(probes=[...])."""
+
+    def make(**parts):
+        return Suite.model_validate(described(**parts))
+
+    return make

@@ -168,3 +168,34 @@ def test_exit_codes_of_the_command(ran, toy_plugin, monkeypatch, tmp_path):
     assert value["changes"][0]["unit"] == "skill"
     none = icl("bench", "compare", old, tmp_path / "none")
     assert none.returncode == 2 and "Traceback" not in none.stderr
+
+
+def test_probes_and_selectors_of_both_runs_are_compared_in_pairs(ran):
+    pool = {"options": {"shots": 4}}
+    selecting = {"name": "colours", "source": "toy-colours", "budget": 1, "pool": pool,
+                 "selectors": ["nearest", "k-centre"]}  # fmt: skip
+    probes = [{"set": "colours", "options": {"shots": 2}, "probes": ["wrong-context", "shots"]}]
+    learners = [{"name": "toy-nearest", "label": "it"}]
+    old = ran("old", learners, [selecting], probes)
+    new = ran("new", [{"name": "toy-first", "label": "it"}], [selecting], probes)
+    found = {one.what: one for one in compare(old.folder, new.folder, 2.0).contexts}
+    assert list(found) == [
+        "probe shots", "probe wrong-context", "selector nearest", "selector k-centre",
+    ]  # fmt: skip
+    wrong = found["probe wrong-context"]
+    assert wrong.kind == "loss" and wrong.unit == "skill" and wrong.episodes == 12
+    assert wrong.old > 1 and wrong.new < wrong.old
+    assert wrong.difference.value == pytest.approx(wrong.new - wrong.old)
+    assert wrong.difference.low <= wrong.difference.value <= wrong.difference.high
+    (probe,) = [one for one in old.probe_results() if one.probe == "wrong-context"]
+    assert wrong.old == pytest.approx(probe.number.value)
+    nearest = found["selector nearest"]
+    assert nearest.old == 0.0 and nearest.kind == "gain" and nearest.new != 0.0
+    text = compare(old.folder, new.folder, 2.0).to_markdown()
+    assert "How contexts are used" in text and "selector nearest" in text
+    same = compare(old.folder, old.folder)
+    assert all(one.difference.value == 0 for one in same.contexts) and not same.regressions
+    other = [{**probes[0], "options": {"shots": 2, "seed": 1}}]
+    apart = ran("apart", learners, [{**selecting, "options": {}}], other)
+    left = [one.what for one in compare(old.folder, apart.folder).contexts]
+    assert left == ["selector nearest", "selector k-centre"]

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,13 +14,14 @@ import pytest
 from PIL import Image
 
 from icl_bench import ray_engine, ray_predict
-from icl_bench.ray_cluster import Resources, connected
+from icl_bench.ray_cluster import Resources, connected, without_native_log
 from icl_core import Context, Episode, Example, Horizon, InputError, MissingExtraError, plugins
 from icl_core.errors import PluginError
 from icl_core.evaluation import (
     LearnerChoice,
     RunOptions,
     Score,
+    Selector,
     SourceChoice,
     Store,
     Trial,
@@ -39,7 +41,40 @@ import signal
 from pathlib import Path
 
 import icl_core
+from icl_echo.learner import Echo
+from icl_echo.vision import EchoMask
 from icl_toys.learners import Nearest
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class MortalMask(EchoMask):
+    """Its process is killed once, by a picture of `kills` rows."""
+
+    def __init__(self, card, load, kills=None, mark=None, **options):
+        super().__init__(card, load, **options)
+        self.kills, self.mark = kills, mark
+
+    def _predict(self, prepared, queries, **options):
+        if any(len(query) == self.kills for query in queries) and not Path(self.mark).exists():
+            Path(self.mark).touch()
+            die()
+        return super()._predict(prepared, queries, **options)
+
+
+class MortalEcho(Echo):
+    """Its process is killed each time by a series that ends with `kills`."""
+
+    def __init__(self, card, load, kills=None, **options):
+        super().__init__(card, load, **options)
+        self.kills = kills
+
+    def _prepare(self, context):
+        if context.history.values[-1] == self.kills:
+            die()
+        return super()._prepare(context)
 
 
 class Mortal(Nearest):
@@ -53,7 +88,7 @@ class Mortal(Nearest):
         if any(int(query[0, 0, 0]) == self.kills for query in queries):
             if self.mark is None or not Path(self.mark).exists():
                 self.mark and Path(self.mark).touch()
-                os.kill(os.getpid(), signal.SIGKILL)
+                die()
         return super()._predict(context, queries, **options)
 
 
@@ -61,7 +96,16 @@ class Mortal(Nearest):
 def icl_learners():
     options = {"kills": "brightness", "mark": "file", "log": "file"}
     cls = "icl_mortal:Mortal"
-    return [icl_core.LearnerCard("mortal", "linking", "May die.", cls, options=options)]
+    shift = {"kills": "value", "shift": "added"}
+    return [
+        icl_core.LearnerCard("mortal", "linking", "May die.", cls, options=options),
+        icl_core.LearnerCard(
+            "mortal-mask", "segmentation", "May die.", "icl_mortal:MortalMask", options=options
+        ),
+        icl_core.LearnerCard(
+            "mortal-echo", "forecasting", "May die.", "icl_mortal:MortalEcho", options=shift
+        ),
+    ]
 
 
 def loaded(name, **options):
@@ -112,6 +156,7 @@ def cluster(site):
 def trial(learner="toy-nearest", count=12, change=None, source="toy-colours", **options):
     broken = options.pop("broken", None)
     more = {} if broken is None else {"broken": broken}
+    more |= {"shots": options.pop("shots")} if "shots" in options else {}
     return Trial(
         "toys@1",
         LearnerChoice(learner, options=options),
@@ -152,18 +197,26 @@ def here(trials, path, options=None, **more):
 def test_tables_are_those_of_the_local_engine(cluster, tmp_path):
     level = next(p for p in PROBES if p.name == "label-noise").levels[-1]
     probe = trial(change={"probe": "label-noise", "level": 1})
-    changes = {str(dict(probe.change)): partial(changed, level=level)}
+    selector = Selector("nearest", 1)
+    selected = trial(change=selector.change(), shots=3)
+    nothing = trial(change=selector.change(), shots=1)
+    changes = {
+        str(dict(probe.change)): partial(changed, level=level),
+        str(dict(selected.change)): selector,
+    }
     trials = [
         trial(fail=7, broken=[3]),
         trial("toy-weighty"),
         trial(count=0),
         trial(source="toy-nothing"),
         probe,
+        selected,
+        replace(nothing, source=replace(nothing.source, label="one shot")),
     ]
     options = RunOptions(batch_size=4)
     first = on_ray(trials, tmp_path / "a.sqlite", options, changes=changes)
     second = here(trials, tmp_path / "b.sqlite", options, changes=changes)
-    assert first[0] == second[0] and first[0].failures == 2 and len(first[0].missing) == 3
+    assert first[0] == second[0] and first[0].failures == 2 and len(first[0].missing) == 4
     assert list(first[0].keys) == list(second[0].keys)
     assert vars(first[1]) == vars(second[1])
     assert first[2] == second[2] and first[2]
@@ -258,12 +311,14 @@ def test_a_folder_of_pictures_is_answered_as_in_one_process(cluster, tmp_path, m
     monkeypatch.chdir(tmp_path)
     queries = [Path(f"{n}.png") for n in range(7)]  # relative to where one is
     context = Context((Example(queries[0], rng.integers(0, 2, (8, 9)).astype(bool)),))
-    load = partial(loaded, "echo-mask")
+    mark = tmp_path / "mark"
+    load = partial(loaded, "mortal-mask", kills=10, mark=str(mark))
     batches = [*ray_predict.cut(queries, 2), [Path("no.png")]]
     answers = ray_predict.predict(load, batches, context, resources=TWO)
     found = [answer for _ in range(4) for answer in next(answers)]
     with pytest.raises(InputError, match=r"no\.png"):
         next(answers)
+    assert mark.exists(), "a worker was killed, and its batch given to another one"
     expected = load()[0].prepare(context).predict(queries)
     for one, other, size in zip(found, expected, sizes, strict=True):
         assert one.mask.shape == size and np.array_equal(one.mask, other.mask)
@@ -271,29 +326,32 @@ def test_a_folder_of_pictures_is_answered_as_in_one_process(cluster, tmp_path, m
     found[0].save(tmp_path / "out.png")
 
 
-def test_series_are_answered_as_in_one_process(cluster):
+def test_series_are_answered_as_in_one_process_until_one_kills_each_worker(cluster, capfd):
     from icl_mortal import loaded
 
-    load = partial(loaded, "echo", shift=2)
+    load = partial(loaded, "mortal-echo", shift=2, kills=6.0)
     episodes = [
         Episode(Context(history=Series(np.arange(n + 3.0))), Horizon(4), meta={"id": f"s{n}"})
         for n in range(5)
     ]
-    found = list(ray_predict.answers(load, episodes, batch_size=2, resources=ONE))
-    expected = list(load()[0].predict_episodes(episodes, batch_size=2))
-    assert [one.to_dict() for one in found] == [one.to_dict() for one in expected]
-
-
-def test_a_picture_that_kills_each_worker_ends_with_a_sentence(cluster):
-    from icl_mortal import loaded
-
-    context = Context((Example(np.zeros((4, 4, 3), np.uint8), "dark"),))
-    batches = [[np.full((4, 4, 3), level, np.uint8)] for level in (0, 9)]
-    load = partial(loaded, "mortal", kills=9)
-    answers = ray_predict.predict(load, batches, context, resources=ONE)
-    assert next(answers)[0].label == "dark"
-    with pytest.raises(PluginError, match="the worker died 2 times while it predicted a batch"):
+    once = replace(ONE, retries=0)
+    answers = ray_predict.answers(load, episodes, batch_size=2, resources=once)
+    found = [next(answers) for _ in range(4)]
+    with pytest.raises(PluginError, match="the worker died once while it predicted s4"):
         next(answers)
+    expected = list(load()[0].predict_episodes(episodes[:4], batch_size=2))
+    assert [one.to_dict() for one in found] == [one.to_dict() for one in expected]
+    assert capfd.readouterr().out == "", "Ray Data does not write among results"
+
+
+def test_lines_of_the_native_log_are_kept_off_stderr_and_others_are_not(capfd):
+    with without_native_log():
+        os.write(2, b"[2026-01-02 03:04:05,678 E 12 34] core_worker.cc:5: Actor\nmine\n")
+    assert capfd.readouterr().err == "mine\n"
+
+
+def test_nothing_is_answered_without_a_cluster():
+    assert list(ray_predict.answers(None, [])) == []
 
 
 def test_an_address_where_nothing_listens_is_refused_at_once(monkeypatch):

@@ -327,3 +327,25 @@ def test_pictures_are_small():
     drawn = draw(Episode(Context(), large, large), Picture(large))
     assert drawn.size < 200_000
     assert HEIGHT <= 200
+
+
+def test_context_selection_has_a_section_with_gains_and_a_plot(ran):
+    label = HOSTILE[:60]
+    selectors = ["nearest", {"name": "k-centre", "label": label}]
+    colours = {"name": "colours", "source": "toy-colours", "budget": 1, "selectors": selectors,
+               "pool": {"options": {"shots": 3}}}  # fmt: skip
+    campaign = ran("out", sets=[colours], learners=["toy-nearest", "toy-weighty"])
+    write(campaign.folder, examples=False)
+    page = Page((campaign.folder / "report.html").read_text())
+    assert "Context selection" in page.text and "mean gain over random" in page.text
+    labels = [attrs.get("aria-label") or "" for tag, attrs in page.tags if tag == "figure"]
+    assert any("Selectors on colours (shots=3)" in one for one in labels)
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert "toy.ckpt" in page.text, "a learner that could not run is said"
+    assert "Begun 20" in page.text
+    text = (campaign.folder / "report.md").read_text()
+    assert "## Context selection" in text and "| linking | nearest | 0 [0, 0] | 1 |" in text
+    assert "<script" not in text
+    data = strict((campaign.folder / "report.json").read_text())
+    assert data["selections"][0]["gains"]["nearest"]["value"] == 0.0
+    assert data["gains"][0]["task"] == "linking" and data["began"].endswith("Z")

@@ -3,11 +3,12 @@
 import math
 
 from icl_bench.report.content import gathered
-from icl_bench.report.leaderboard import leaderboard, mean_of
+from icl_bench.report.leaderboard import leaderboard
 from icl_bench.report.markdown import cell, table
 from icl_bench.report.plots import colours_of, probe_plot, skill_plot
 from icl_bench.standings import ProbeResult, Standing
 from icl_core.evaluation import Interval
+from icl_core.evaluation.scores import mean_of
 
 # The leaderboard.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from icl_bench.campaign import DESCRIPTION, Campaign
 from icl_bench.report.leaderboard import Place, leaderboard
+from icl_bench.selections import Gain, SelectionResult, by_task
 from icl_bench.standings import ProbeResult, Standing, rows_of
 from icl_core.evaluation import Store
 from icl_core.results.save import strict_json
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from icl_bench.report.examples import Example
 
 FORMAT = 1
+
+_TABLES = ("leaderboard", "standings", "probes", "selections", "gains", "failures", "missing")
 
 MOST_NAMES = 5
 """Episodes that are named with one kind of failure."""
@@ -91,10 +94,13 @@ class Content:
         summary: of the suite.
         data: name of the data folder; None = there was none.
         versions: distribution -> version, when the run began last.
+        began: date and time (UTC) of the first run into the folder; None in older folders.
         environments: that results were made in.
         leaderboard: learners by mean skill.
         standings: each learner on each set.
         probes: what probes found.
+        selections: what selectors found.
+        gains: of selectors over random, by modality.
         failures: episodes without an answer.
         missing: what could not run.
         published: numbers of others with ours.
@@ -107,10 +113,13 @@ class Content:
     summary: str
     data: str | None
     versions: Mapping[str, str]
+    began: str | None
     environments: Sequence[Mapping[str, Any]]
     leaderboard: Sequence[Place]
     standings: Sequence[Standing]
     probes: Sequence[ProbeResult]
+    selections: Sequence[SelectionResult]
+    gains: Sequence[Gain]
     failures: Sequence[Failure]
     missing: Sequence[Missing]
     published: Sequence[Beside]
@@ -137,10 +146,7 @@ class Content:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as strict JSON data: what is missing is null. Pictures are left out."""
-        known = {
-            name: [asdict(one) for one in getattr(self, name)]
-            for name in ("leaderboard", "standings", "probes", "failures", "missing")
-        }
+        known = {name: [asdict(one) for one in getattr(self, name)] for name in _TABLES}
         found: dict[str, Any] = strict_json(
             {
                 "format": FORMAT,
@@ -148,6 +154,7 @@ class Content:
                 "summary": self.summary,
                 "data": self.data,
                 "versions": self.versions,
+                "began": self.began,
                 "environments": self.environments,
                 "weights": self.weights,
                 **known,
@@ -170,6 +177,7 @@ def gathered(campaign: Campaign) -> Content:
     """
     table = campaign.table()
     described = _described(campaign.folder)
+    selections = campaign.selection_results()
     failures: list[Failure] = []
     environments: list[dict[str, Any]] = []
     weights: dict[str, list[str]] = {}
@@ -189,10 +197,13 @@ def gathered(campaign: Campaign) -> Content:
         summary=campaign.suite.summary,
         data=described.get("data"),
         versions=described.get("versions") or {},
+        began=described.get("began"),
         environments=environments,
         leaderboard=leaderboard(table),
         standings=_by_skill(table),
         probes=campaign.probe_results(),
+        selections=selections,
+        gains=by_task(selections),
         failures=failures,
         missing=_missing(table),
         published=_beside(campaign, table),

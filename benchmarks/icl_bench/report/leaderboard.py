@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from icl_bench.standings import Standing
 from icl_core.evaluation import Interval
+from icl_core.evaluation.scores import mean_of
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,6 @@ def _of_task(table: Sequence[Standing]) -> list[Place]:
             )
         )
     return places
-
-
-def mean_of(intervals: Iterable[Interval]) -> Interval:
-    """Return the mean of numbers of independent sets with its interval.
-
-    The distances to the ends add up in squares (the method of variance estimates recovery of Zou
-    and Donner, 2008). No ends where one of the numbers has none.
-    """
-    known = list(intervals)
-    value, count = fmean(one.value for one in known), len(known)
-    below = math.sqrt(sum((one.value - one.low) ** 2 for one in known)) / count
-    above = math.sqrt(sum((one.high - one.value) ** 2 for one in known)) / count
-    return Interval(value, value - below, value + above)
 
 
 def _known(number: Interval) -> bool:

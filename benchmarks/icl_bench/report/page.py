@@ -16,6 +16,8 @@ from icl_bench.report.examples import Example
 from icl_bench.report.plots import colours_of, probe_plot, skill_plot
 from icl_core.errors import MissingExtraError
 
+_TITLES = {"selection": "Context selection"}
+
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -57,12 +59,14 @@ def render_page(content: Content) -> str:
         (probe, question, [(name, unit, Markup(svg)) for name, unit, svg in plots])
         for probe, question, plots in _curves(content, colours)
     ]
+    chosen = [(name, unit, Markup(svg)) for name, unit, svg in _selections(content, colours)]
     shown = {
         "failures": True,
         "leaderboard": content.leaderboard,
         "scores": scores,
         "published": content.published,
         "probes": content.probes,
+        "selection": content.selections,
         "examples": content.examples or content.notes,
         "missing": skipped,
         "environment": True,
@@ -74,12 +78,18 @@ def render_page(content: Content) -> str:
             style=Markup(style),
             script=Markup(script),
             counts=content.counts,
-            sections=[(name, name.capitalize()) for name, there in shown.items() if there],
+            sections=[
+                (name, _TITLES.get(name, name.capitalize()))
+                for name, there in shown.items()
+                if there
+            ],
             broken=broken,
             skipped=skipped,
             scores=scores,
             skills=skills,
             curves=curves,
+            chosen=chosen,
+            choosers=list(dict.fromkeys(one.learner for one in content.selections)),
             probed=list(dict.fromkeys(one.learner for one in content.probes)),
             colours=colours,
             drawn=_by_learner(content),
@@ -125,6 +135,14 @@ def _curves(
             yield probe, asked[0].question, plots
 
 
+def _selections(content: Content, colours: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield set, number of its metric, and plot of each set with selectors."""
+    for name in dict.fromkeys(one.set for one in content.selections):
+        found = [one for one in content.selections if one.set == name]
+        if svg := probe_plot(found, colours):
+            yield name, found[0].number, svg
+
+
 def _by_learner(content: Content) -> list[tuple[str, list[Example]]]:
     """Group the examples that were drawn, in the order of the suite."""
     drawn = [one for one in content.examples if one.drawing is not None]
@@ -137,6 +155,7 @@ def _colours(content: Content) -> dict[str, str]:
     named = [one.learner for one in content.leaderboard]
     named += [one.learner for one in content.standings if not one.baseline]
     named += [one.learner for one in content.probes]
+    named += [one.learner for one in content.selections]
     return colours_of(list(dict.fromkeys(named)))
 
 

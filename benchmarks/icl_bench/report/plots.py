@@ -16,6 +16,7 @@ from itertools import cycle
 from typing import Any
 
 from icl_bench.report.markdown import one_line
+from icl_bench.selections import SelectionResult
 from icl_bench.standings import ProbeResult, Standing
 from icl_core.errors import MissingExtraError
 from icl_core.evaluation import Interval
@@ -30,7 +31,10 @@ _VARIABLES = {_INK: "var(--ink)", _SOFT: "var(--soft)", _LINE: "var(--line)"}
 _LEAST, _MOST = -1.0, 1.05
 """Skill that is drawn; what is worse is drawn at the edge."""
 
-_LABEL = 34
+_LINES = {True: "-", False: ":", None: ""}
+"""Of a probe with a curve, one without, and of selectors."""
+
+_LABEL, _LEVEL = 34, 4
 
 
 def need_matplotlib() -> None:
@@ -84,11 +88,13 @@ def skill_plot(table: Sequence[Standing], colours: Mapping[str, str]) -> str:
     return drawn.svg
 
 
-def probe_plot(found: Sequence[ProbeResult], colours: Mapping[str, str]) -> str:
-    """Draw one probe on one set: the score at each level, one line a learner.
+def probe_plot(
+    found: Sequence[ProbeResult] | Sequence[SelectionResult], colours: Mapping[str, str]
+) -> str:
+    """Draw one probe, or the selectors, on one set: the score at each level, one line a learner.
 
     Args:
-        found: results of one probe on one set; those without points are left out.
+        found: results on one set; those without points are left out.
         colours: learner -> colour.
 
     Returns:
@@ -99,7 +105,9 @@ def probe_plot(found: Sequence[ProbeResult], colours: Mapping[str, str]) -> str:
         return ""
     names = {x: name for one in known for x, name, _ in one.points}
     order = sorted(names)
-    with _figure(3.7, 2.3) as (axes, drawn):
+    shown = [_short(names[x], 16 if len(order) > _LEVEL else 12) for x in order]
+    slanted = len(order) > _LEVEL and max(map(len, shown)) > _LEVEL  # names of selectors
+    with _figure(3.7, 2.7 if slanted else 2.3) as (axes, drawn):
         for number, one in enumerate(known):
             # Levels stand side by side: shots double, and intervals of learners must not hide.
             shift = 0.06 * (number - (len(known) - 1) / 2)
@@ -110,15 +118,21 @@ def probe_plot(found: Sequence[ProbeResult], colours: Mapping[str, str]) -> str:
                 x,
                 y,
                 color=colour,
-                linewidth=1.6 if one.curve else 0.8,
+                linewidth=1.6 if getattr(one, "curve", None) else 0.8,
                 marker="o",
                 markersize=4.5,
-                linestyle="-" if one.curve else ":",
+                # Selectors have no order: dots alone.
+                linestyle=_LINES[getattr(one, "curve", None)],
             )
             for place, (_, _, point) in zip(x, one.points, strict=True):
                 if math.isfinite(point.low):
                     axes.plot([place] * 2, [point.low, point.high], color=colour, linewidth=1.2)
-        axes.set_xticks(range(len(order)), [_short(names[x], 12) for x in order], parse_math=False)
+        axes.set_xticks(range(len(order)), shown, parse_math=False)
+        if slanted:
+            axes.tick_params(axis="x", labelrotation=30)
+            for label in axes.get_xticklabels():
+                label.set_horizontalalignment("right")
+                label.set_rotation_mode("anchor")
         axes.set_xlim(-0.4, len(order) - 0.6)
         _with_room(axes)
         axes.grid(axis="y", color=_LINE, linewidth=0.8)

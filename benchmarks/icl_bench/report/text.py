@@ -22,7 +22,7 @@ def render_markdown(content: Content) -> str:
 def _parts(content: Content) -> Iterator[str]:
     yield f"# {cell(content.suite)}"
     yield cell(content.summary)
-    yield cell(content.counts)
+    yield cell(content.counts + (f" Begun {content.began}." if content.began else ""))
     broken = [one for one in content.missing if not one.skipped]
     yield "## Failures"
     if not broken and not content.failures:
@@ -55,6 +55,16 @@ def _parts(content: Content) -> Iterator[str]:
     if content.probes:
         yield "## Probes"
         yield table(*_probes(content))
+    if content.selections:
+        yield "## Context selection"
+        yield (
+            "Which examples of a pool are shown. A gain is how much better a selector is than "
+            "random on the same episodes, in units of skill where the set has a baseline."
+        )
+        if content.gains:
+            gains = [(one.task, one.selector, one.gain, one.results) for one in content.gains]
+            yield table(("task", "selector", "mean gain over random", "results"), gains)
+        yield table(*_selections(content))
     if skipped := [(one.set, one.reason) for one in content.missing if one.skipped]:
         yield "## Missing sets"
         yield table(("set", "reason"), skipped)
@@ -113,3 +123,19 @@ def _probes(content: Content) -> tuple[Sequence[str], Rows]:
         )
         for one in content.probes
     ]
+
+
+def _selections(content: Content) -> tuple[Sequence[str], Rows]:
+    header = ("set", "learner", "selector", "shown", "number", "score", "gain over random", "in")
+    rows: list[Sequence[object]] = []
+    for one in content.selections:
+        for place, (_, name, score) in enumerate(one.points):
+            gain: object = None if place == 0 else one.gains.get(name)
+            rows.append((one.set, one.learner, name, one.budget, one.number, score, gain, one.unit))
+        for name, reason in one.unanswered.items():
+            rows.append((one.set, one.learner, name, one.budget, one.number, reason, None, None))
+        if one.missing and not one.points:
+            rows.append(
+                (one.set, one.learner, None, one.budget, one.number, one.missing, None, None)
+            )
+    return header, rows

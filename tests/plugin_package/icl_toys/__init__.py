@@ -47,3 +47,9 @@ def icl_episode_sources() -> dict[str, str]:
 def icl_metrics() -> dict[str, str]:
     """Return the metrics of the toys."""
     return {"toy-right": "icl_toys.metrics:right", "toy-odd": "icl_toys.metrics:odd"}
+
+
+@icl_core.hookimpl
+def icl_selectors() -> dict[str, str]:
+    """Return the selector of the toys."""
+    return {"toy-brightest": "icl_toys.selectors:brightest"}
