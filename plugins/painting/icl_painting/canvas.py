@@ -7,6 +7,8 @@ and normalised in float64, then cast, as the released code does (spec of arXiv 2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image
@@ -52,6 +54,39 @@ def square(picture: np.ndarray, side: int, how: str = "bicubic") -> np.ndarray:
         values = torch.from_numpy(_checked(picture).astype(np.float32) / 255).permute(2, 0, 1)
         return resize(values, (side, side), "bilinear").permute(1, 2, 0).double().numpy()
     return small_square(picture, side, how) / 255.0
+
+
+def fitted(picture: np.ndarray, side: int) -> np.ndarray:
+    """Put a picture into a square at its own scale, for networks that were trained so.
+
+    It lies in the upper left corner and is continued by its mirror image. A picture that is larger
+    than the square is made smaller first, its shape kept.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        side: of the square in pixels.
+
+    Returns:
+        float64 [side, side, 3] in [0, 1].
+
+    Raises:
+        InputError: `picture` is another kind of array.
+    """
+    size = inside(_checked(picture).shape, side)
+    if size != picture.shape[:2]:
+        image = Image.fromarray(np.ascontiguousarray(picture))
+        picture = np.array(image.resize((size[1], size[0]), _FILTERS["bicubic"]))
+    edges = [(0, side - size[0]), (0, side - size[1]), (0, 0)]
+    return np.pad(picture, edges, mode="symmetric") / 255.0
+
+
+def inside(size: Sequence[int], side: int) -> tuple[int, int]:
+    """Return the rows and columns of a square that `fitted` gives to a picture of [H, W, ...]."""
+    longest = max(size[0], size[1])
+    if longest <= side:
+        return size[0], size[1]
+    rows, columns = (max(1, round(length * side / longest)) for length in size[:2])
+    return rows, columns
 
 
 def small_square(picture: np.ndarray, side: int, how: str = "bicubic") -> np.ndarray:

@@ -35,7 +35,8 @@ def items() -> Iterator[DemoItem]:
                 f"{lesson.what} From left to right: input and target of the pair, the query, the "
                 "answer, and what was right. PSNR compares with what was right, in dB, higher is "
                 "better; returning the query, or the pair's target, are the trivial answers. The "
-                "network is small, sees 64 x 64 pixels, and was trained on such drawings alone."
+                "network is small: it was trained for five minutes, for the most part on "
+                "photographs, with such drawings among them, and never saw a whole negative."
             ),
             learner=LEARNER,
             command=command(lesson),

@@ -32,7 +32,7 @@ COLOURS: dict[str, Colour] = {
 }
 SHAPES = ("disc", "square", "triangle", "ring", "cross", "star")
 SIDE = 64
-"""Side of the lessons' pictures, which is that of the small network."""
+"""Side of the lessons' pictures."""
 
 
 @dataclass(frozen=True)

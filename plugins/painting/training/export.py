@@ -1,7 +1,7 @@
 """Turn the checkpoint of a run into one safetensors file, as it is shipped.
 
-    python export.py --run RUN --out painter-small.safetensors --task denoise
-    python export.py --run RUN --out painter-small.safetensors --float32
+    python export.py --run RUN --out painter.safetensors --task denoise
+    python export.py --run RUN --out painter.safetensors --float32
 
 Tensors have the official names; the metadata hold what their shapes do not show, and how long the
 run was. The same weights give the same file. Prints size and sha256 for the card.

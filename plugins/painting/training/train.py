@@ -1,8 +1,8 @@
 """Train a Painter or a SegGPT on stitched pairs of pictures.
 
-    python train.py --config small.toml --out RUN
-    python train.py --config small.toml --out RUN --resume
-    python train.py --config small.toml --out RUN --minutes 60
+    python train.py --config painter.toml --out RUN
+    python train.py --config painter.toml --out RUN --resume
+    python train.py --config painter.toml --out RUN --minutes 60
 
 `RUN/weights.safetensors` is rewritten at every checkpoint and is what `icl.load("painter",
 weights=...)` reads; `RUN/last.pt` is what `--resume` goes on from. Progress goes to stderr and

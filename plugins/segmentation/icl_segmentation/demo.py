@@ -14,16 +14,15 @@ from icl_core.results.draw import overlay, side_by_side
 from icl_core.results.label_map import LabelMap, colour_of
 from icl_segmentation.scenes import Scene, scenes
 
-LEARNER = "correspondence"
+LEARNER, PEER = "segic", "correspondence"
 
 
 def items() -> Iterator[DemoItem]:
-    """Segment the drawn scenes, offline and without any weights, one item a scene."""
-    learner = icl.load(LEARNER, device="cpu")
+    """Segment the drawn scenes, offline and with bundled weights, one item a scene."""
+    learners = {name: icl.load(name, device="cpu") for name in (LEARNER, PEER)}
     for scene in scenes():
-        context = [icl.Example(scene.example, scene.example_labels)]
-        answer = icl.predict(learner, context, scene.query)
-        found = answer.labels if isinstance(answer, LabelMap) else answer.mask.astype(np.int32)
+        masks = {name: _labels(learner, scene) for name, learner in learners.items()}
+        found = masks[LEARNER]
         yield DemoItem(
             title=scene.title,
             text=(
@@ -36,10 +35,15 @@ def items() -> Iterator[DemoItem]:
             svg_or_png=_picture(scene, found),
             mime="image/png",
             numbers={
-                f"IoU of {LEARNER}": mean_iou(found, scene.query_labels),
+                **{f"IoU of {n}": mean_iou(m, scene.query_labels) for n, m in masks.items()},
                 "IoU of the copied mask": mean_iou(scene.example_labels, scene.query_labels),
             },
         )
+
+
+def _labels(learner: icl.Learner, scene: Scene) -> np.ndarray:
+    answer = icl.predict(learner, [icl.Example(scene.example, scene.example_labels)], scene.query)
+    return answer.labels if isinstance(answer, LabelMap) else answer.mask.astype(np.int32)
 
 
 def mean_iou(found: np.ndarray, truth: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ from small_cases import write
 
 import icl_core as icl
 from icl_core import InputError, Learner, WeightsError
+from icl_segmentation.scenes import scenes
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "training"))
+from export import export
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +71,28 @@ def test_options_of_other_encoders_are_refused(learner: Learner, tmp_path: Path)
     bare = write(tmp_path / "b.safetensors", {"backbone": "compact"})
     with pytest.raises(WeightsError, match="does not say the sizes"):
         icl.load("segic", weights=bare)
+
+
+def test_an_export_is_the_same_file_each_time_and_answers(tmp_path: Path) -> None:
+    write(tmp_path / "small.safetensors")
+    for name in ("a", "b"):
+        export(tmp_path, tmp_path / f"{name}.safetensors")
+    files = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("a", "b")]
+    assert files[0] == files[1]
+    plain, shipped = (
+        icl.predict(icl.load("segic", weights=tmp_path / name), [scene(0)], scene(5)[0])
+        for name in ("small.safetensors", "a.safetensors")
+    )
+    # half floats
+    np.testing.assert_allclose(shipped.logits, plain.logits, atol=0.05)
+
+
+def test_the_bundled_weights_find_what_is_shown_without_a_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ICL_OFFLINE", "1")
+    balls = next(iter(scenes()))
+    context = [(balls.example, balls.example_labels == 1)]
+    answer = icl.predict(icl.load("segic", device="cpu"), context, balls.query)
+    truth = balls.query_labels == 1
+    assert (answer.mask & truth).sum() / (answer.mask | truth).sum() > 0.8

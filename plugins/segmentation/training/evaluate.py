@@ -138,8 +138,9 @@ def held_out(folder: Path, room: Path) -> Path:
             writer = csv.DictWriter(stream, reader.fieldnames or [])
             writer.writeheader()
             writer.writerows(rows)
-        for file in folder.glob("data-*.tar"):
-            (found / file.name).symlink_to(file.resolve())
+        for file in folder.iterdir():
+            if file.name != "index.csv":
+                (found / file.name).symlink_to(file.resolve())
     return found
 
 

@@ -2,6 +2,7 @@
 
     python export.py --run RUN --out segic_small.safetensors
     python export.py --run RUN --out dcsam.safetensors --dtype float32 --trained-only
+    python export.py --run SMALL --out segic-small.safetensors
 
 The file carries in its metadata what its tensors do not show: `config`, which the learner reads
 back, and `training`. The same weights give the same file. Prints size and sha256 for the card.
@@ -26,6 +27,7 @@ from icl_core.weights import read_checkpoint
 from icl_segmentation.segic.checkpoint import DINO, TEXT_PREFIX
 from icl_segmentation.segic.text import official_text
 
+SMALL = "small.safetensors"
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
 
@@ -57,6 +59,9 @@ def export(
     """
     if out.suffix != ".safetensors":
         raise InputError(f"the new file is {out.name!r}, expected a name in .safetensors")
+    if (run / SMALL).is_file():
+        _small(run / SMALL, out, licence)
+        return
     if not (run / CONFIG).is_file() or not (run / WEIGHTS).is_file():
         raise InputError(f"{run} holds no checkpoint, expected {CONFIG} and {WEIGHTS}")
     described = json.loads((run / CONFIG).read_text(encoding="utf-8"))
@@ -81,12 +86,42 @@ def export(
         "training": json.dumps(described["training"]),
         "licence": licence,
     }
+    _write(_cast(tensors, DTYPES[dtype]), out, metadata)
+
+
+def _small(file: Path, out: Path, licence: str) -> None:
+    stored = read_checkpoint(file)
+    config = dict(stored.metadata["config"])
+    training = config.pop("training", {})
+    metadata = {
+        "learner": "segic",
+        "config": json.dumps(config),
+        "training": json.dumps(training),
+        "licence": licence,
+    }
+    _write(_cast(dict(stored.tensors), torch.float16), out, metadata)
+
+
+def _write(tensors: dict[str, Tensor], out: Path, metadata: dict[str, str]) -> None:
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        save_file(_cast(tensors, DTYPES[dtype]), temporary, metadata=metadata)
+        save_file(tensors, temporary, metadata=metadata)
+        _sort_metadata(temporary)
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
+    out.chmod(0o644)  # a package is read by others
+
+
+def _sort_metadata(file: Path) -> None:
+    """Bring the metadata into one order: the library writes it in another one each time."""
+    content = file.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    file.write_bytes(len(text).to_bytes(8, "little") + text + content[end:])
 
 
 def _frozen(name: str) -> bool:

@@ -30,6 +30,8 @@ class PainterConfig:
         types: whether there are SegGPT's two type tokens.
         merge: block after which the two streams are averaged.
         taps: blocks whose normalised outputs the decoder reads.
+        detail: channels of the branch at full resolution, `icl_painting.network.detail`; 0 = the
+            published structure, which has none.
     """
 
     width: int = 1024
@@ -43,11 +45,17 @@ class PainterConfig:
     types: bool = False
     merge: int = PUBLISHED_MERGE
     taps: tuple[int, ...] = PUBLISHED_TAPS
+    detail: int = 0
 
     def __post_init__(self) -> None:
         sizes = (self.width, self.heads, self.hidden, self.depth, self.patch, *self.grid)
         if min(*sizes, self.table, self.decoder_width) < 1:
             raise ValueError(f"a size is below 1 in {self}")
+        if self.detail < 0 or (self.detail and self.patch % 2):
+            raise ValueError(
+                f"detail is {self.detail} with patches of {self.patch}, expected an "
+                "even patch and channels from 0"
+            )
         if self.width % self.heads:
             raise ValueError(f"{self.width} channels cannot be split into {self.heads} heads")
         ordered = tuple(sorted(set(self.taps)))
@@ -153,6 +161,15 @@ def config_from_shapes(
             types=all(name in shapes for name in TYPES),
             merge=PUBLISHED_MERGE if merge is None else merge,
             taps=PUBLISHED_TAPS if taps is None else tuple(taps),
+            detail=_detail(shapes),
         )
     except ValueError as error:
         raise WeightsError(f"these weights fit no network: {error}") from None
+
+
+def _detail(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Return the channels of the branch at full resolution, 0 where there is none."""
+    shape = shapes.get("detail.stem.weight", (0, 0, 0, 0))
+    if len(shape) != 4:
+        raise WeightsError(f"detail.stem.weight has shape {list(shape)}, expected 4 dimensions")
+    return shape[0]

@@ -58,17 +58,17 @@ def spread(patches: Tensor, patch: int) -> Tensor:
     return pixels.permute(0, 5, 1, 3, 2, 4).reshape(count, -1, height * patch, width * patch)
 
 
-def decode_below(embed: nn.Linear, head: nn.Sequential, taps: Tensor, patch: int) -> Tensor:
-    """Decode the lower half of a canvas, with what the first convolution sees of the upper one.
+def maps_below(embed: nn.Linear, taps: Tensor, patch: int) -> Tensor:
+    """Lay out the features of the lower half of a canvas, with what is seen of the upper one.
 
     Args:
         embed: from tokens to the pixels of their patches.
-        head: of `colour_head`.
         taps: [B, 1 + h, w, C]: the last row of the upper half, then the lower half.
         patch: p.
 
     Returns:
-        [B, 3, h*p, w*p]; equal to the lower half of the whole map.
+        [B, 1 + h*p + 1, w*p, C]: the last line of the upper half, the lower half, and a border of
+        zeros.
     """
     count, rows, columns, _ = taps.shape
     height, line = (rows - 1) * patch, columns * patch
@@ -85,9 +85,23 @@ def decode_below(embed: nn.Linear, head: nn.Sequential, taps: Tensor, patch: int
         pixels = part.view(count, -1, columns, patch, patch, width).transpose(2, 3)
         place = maps[:, 1 + (row - 1) * patch :][:, : pixels.shape[1] * patch]
         place.view(count, -1, patch, columns, patch, width).copy_(pixels)
+    return maps
+
+
+def colours_below(head: nn.Sequential, maps: Tensor) -> Tensor:
+    """Decode the lower half of a canvas.
+
+    Args:
+        head: of `colour_head`.
+        maps: of `maps_below`.
+
+    Returns:
+        [B, 3, h*p, w*p]; equal to the lower half of the whole map.
+    """
     first, rest = head[0], head[1:]
     assert isinstance(first, nn.Conv2d)
     parts = []
+    height = maps.shape[1] - 2
     for top in range(0, height, STRIP):
         strip = maps[:, top : min(top + STRIP, height) + 2].permute(0, 3, 1, 2)
         parts.append(rest(F.conv2d(strip, first.weight, first.bias, padding=(0, 1))))

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from icl_core.errors import InputError
 from icl_painting.network.attention import attend
 from icl_painting.network.blocks import Block, Mlp
-from icl_painting.network.decoder import decode_below
+from icl_painting.network.decoder import colours_below, maps_below
 from icl_painting.network.network import PainterNetwork
 
 HIDDEN_ELEMENTS = 4_000_000
@@ -167,7 +167,12 @@ class Engine:
         taps.append(network.norm(_last(blocks[-1], stream, rows)))
         del stream
         seen = torch.cat(taps, dim=-1).view(len(asked), 1 + rows, rows, -1)
-        return decode_below(network.decoder_embed, network.decoder_pred, seen, config.patch).float()
+        maps = maps_below(network.decoder_embed, seen, config.patch)
+        colours = colours_below(network.decoder_pred, maps)
+        if network.detail is not None:
+            features, token = maps[:, 1:-1].permute(0, 3, 1, 2), network.task_token(seen[:, 1:])
+            colours = network.detail(self._own(queries), features, token, colours)
+        return colours.float()
 
     def _blocks(self) -> list[Block]:
         return [block for block in self.network.blocks if isinstance(block, Block)]

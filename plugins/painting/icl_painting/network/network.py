@@ -19,6 +19,7 @@ from icl_painting.network.attention import keeps, state
 from icl_painting.network.blocks import EPS, Block
 from icl_painting.network.config import PainterConfig
 from icl_painting.network.decoder import colour_head, spread
+from icl_painting.network.detail import DetailBranch
 
 
 class PatchEmbed(nn.Module):
@@ -81,6 +82,9 @@ class PainterNetwork(nn.Module):
         pixels = config.patch**2 * config.decoder_width
         self.decoder_embed = nn.Linear(len(config.taps) * width, pixels)
         self.decoder_pred = colour_head(config.decoder_width)
+        self.detail: DetailBranch | None = None
+        if config.detail:
+            self.detail = DetailBranch(config.detail, config.decoder_width, width)
         self._positions: _Positions | None = None
 
     def forward(
@@ -132,7 +136,7 @@ class PainterNetwork(nn.Module):
                 z = 0.5 * (z[: len(images)] + z[len(images) :])
             if number in self.config.taps:
                 taps.append(self.norm(z))
-        return self.decode(torch.cat(taps, dim=-1))
+        return self.decode(torch.cat(taps, dim=-1), images)
 
     def grid(self, canvas: Tensor) -> tuple[int, int]:
         """Return the tokens (rows, columns) of a canvas [N, 3, 2s, s].
@@ -220,8 +224,22 @@ class PainterNetwork(nn.Module):
         y = y + (self.segment_token_y + positions)
         return y if kind is None else y + kind
 
-    def decode(self, taps: Tensor) -> Tensor:
-        """Turn tapped tokens [N, h, w, len(taps)*D] into colours [N, 3, h*p, w*p]."""
+    def decode(self, taps: Tensor, images: Tensor) -> Tensor:
+        """Turn tapped tokens [N, h, w, len(taps)*D] into colours [N, 3, h*p, w*p].
+
+        Args:
+            taps: of the whole canvas.
+            images: [N, 3, h*p, w*p], the pictures, for the branch at full resolution.
+        """
         features = spread(self.decoder_embed(taps), self.config.patch)
         colours: Tensor = self.decoder_pred(features)
-        return colours
+        if self.detail is None:
+            return colours
+        shown, asked = colours.chunk(2, dim=2)
+        query, lower = images.chunk(2, dim=2)[1], features.chunk(2, dim=2)[1]
+        answer = self.detail(query, lower, self.task_token(taps.chunk(2, dim=1)[1]), asked)
+        return torch.cat([shown.to(answer.dtype), answer], dim=2)
+
+    def task_token(self, taps: Tensor) -> Tensor:
+        """Average the last tap over the query's tokens, [N, h, w, len(taps)*D] to [N, D]."""
+        return taps[..., -self.config.width :].mean(dim=(1, 2))

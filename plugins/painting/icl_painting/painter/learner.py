@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 
 from icl_core import Context, Episode, InputError, LearnerCard, LoadOptions, Picture, Video
+from icl_core.errors import WeightsError
 from icl_core.learner import Learner, PreparedContext
 from icl_core.runtime import batches, resolve_device, resolve_dtype
-from icl_painting.canvas import resize, square, to_tensor, to_unit
+from icl_painting.canvas import fitted, inside, resize, square, to_tensor, to_unit
 from icl_painting.network.checkpoint import read_network
 from icl_painting.network.inference import Engine, Prompts
 from icl_painting.network.network import PainterNetwork
 from icl_painting.painter.answers import Answerer, Painted
 from icl_painting.painter.boxes import Box, spread_boxes
 from icl_painting.painter.examples import Encoder
-from icl_painting.painter.options import Options
+from icl_painting.painter.options import FITS, Options
 from icl_painting.painter.prepared import Pair, Prepared
 from icl_painting.tasks import BRANCHES
 from icl_painting.tasks.crops import crop_picture
@@ -71,6 +72,7 @@ class PainterLearner(Learner):
         if self._options.task is not None and isinstance(known, list):
             _check_task(self._options.task, known)
         self._side = self._options.side(network.config.side, network.config.patch)
+        self._pad = _fit(network, self._options) == "pad"
         self._device = resolve_device(load.device)
         dtype = resolve_dtype(load.dtype, self._device, bfloat16_ok=False)
         if dtype == torch.float16:
@@ -149,7 +151,16 @@ class PainterLearner(Learner):
             )
 
     def _square(self, picture: np.ndarray, how: str = "bicubic") -> Tensor:
+        if self._pad:
+            return to_tensor(fitted(picture, self._side), self._device)
         return to_tensor(square(picture, self._side, how), self._device)
+
+    def _answered(self, canvas: Tensor, picture: np.ndarray) -> Tensor:
+        """Cut a canvas to what the picture fills of it."""
+        if not self._pad:
+            return canvas
+        rows, columns = inside(picture.shape, self._side)
+        return canvas[:, :rows, :columns].contiguous()
 
     @torch.inference_mode()
     def _paint(self, prompts: Sequence[Prompts], pictures: Sequence[np.ndarray]) -> Tensor:
@@ -247,7 +258,11 @@ class PainterLearner(Learner):
             canvases["mirrored"] = self._paint(prepared.prompts[None], turned)
         answers = []
         for place, (picture, box) in enumerate(group):
-            own = {branch: stacked[place].clone() for branch, stacked in canvases.items()}
+            seen = shown[place]
+            own = {
+                branch: self._answered(stacked[place].clone(), seen)
+                for branch, stacked in canvases.items()
+            }
             size = (picture.shape[0], picture.shape[1])
             answers.append(self._answerer.answer(Painted(size, own, box)))
         return answers
@@ -258,8 +273,11 @@ class PainterLearner(Learner):
         prompts = prepared.at_scale(tile)
 
         def paint(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
-            units = to_unit(self._paint(prompts, parts))
             mode = self._options.row.output
+            units = [
+                to_unit(self._answered(canvas, part))
+                for canvas, part in zip(self._paint(prompts, parts), parts, strict=True)
+            ]
             return [resize(unit, (tile, tile), mode).float().numpy() for unit in units]
 
         unit, count = paint_tiles(query, tile, overlap, paint, self._batch)
@@ -274,6 +292,14 @@ def _check_task(task: str, known: Sequence[str]) -> None:
             f"these weights know pairs of pictures{others}, and not the task {task!r}",
             hint="weights='official' knows all tasks",
         )
+
+
+def _fit(network: PainterNetwork, options: Options) -> str:
+    """Return how pictures get into the square: as asked, else as the weights were trained."""
+    noted = network.notes.get("fit", "squash")
+    if noted not in FITS:
+        raise WeightsError(f"the weights note fit {noted!r:.40}, expected one of {', '.join(FITS)}")
+    return options.fit or noted
 
 
 def _without_canvas(answer: Any) -> Any:

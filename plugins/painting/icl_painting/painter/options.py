@@ -18,6 +18,10 @@ SHOTS = ("average", "ensemble")
 features in every block, as in SegGPT (arXiv 2304.03284, section 3.3)."""
 
 
+FITS = ("squash", "pad")
+"""How pictures get into the network's square: resized, as published, or at their own scale."""
+
+
 @dataclass(frozen=True, eq=False)
 class Classes:
     """The classes of a semantic task.
@@ -48,6 +52,7 @@ class Options:
     shots: str = "average"
     target_resize: str | None = None
     query_resize: str = "bicubic"
+    fit: str | None = None
     classes: str | int | Sequence[str] = "ade20k"
     distance: str = "abs"
     unlabelled: bool | None = None
@@ -63,6 +68,7 @@ class Options:
             "shots": SHOTS,
             "target_resize": (None, *RESIZING[:3]),
             "query_resize": RESIZING,
+            "fit": (None, *FITS),
             "distance": palettes.DISTANCES,
             "unlabelled": (None, True, False),
             "flip": (True, False),

@@ -1,6 +1,6 @@
 """The source `drawn-lessons`: the drawn lessons as episodes, for trying things without a data set.
 
-The bundled small network was trained on drawings of this kind, with other seeds.
+Drawings of this kind, with other seeds, are among what the bundled small network was trained on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The learner `dcsam`, as plain data. Its authors published no weights: a user names a file."""
+"""The learner `dcsam`, as plain data.
+
+Its authors published no weights, and none is bundled: a prompt generator is of use with a SAM
+alone, and no SAM small enough for a package was trained here. A user names a file.
+"""
 
 from __future__ import annotations
 

@@ -79,8 +79,9 @@ class DcSamLearner(PaletteContexts):
         super().__init__(card, load, **options)
         if load.weights is None:
             raise InputError(
-                "dcsam has no weights of its own, its authors published none",
-                hint="name a file of its training with weights=, or --weights",
+                "dcsam has no weights of its own: its authors published none, and none is bundled",
+                hint="train some with `python plugins/segmentation/training/train.py dcsam --out "
+                "RUN --source ...` and give weights=RUN/weights.pth; segic comes with weights",
             )
         self.options = asked
         self.official = load.behaviour == "official"
