@@ -65,8 +65,8 @@ format: venv
 RESULTS := build/bench
 bench: $(VENV)/.installed-bench
 	mkdir -p $(RESULTS)
-	$(BIN)/icl bench run quick --out $(RESULTS)/quick $(if $(DATA),--data $(DATA)) || test $$? -eq 3
-	$(BIN)/icl bench report $(RESULTS)/quick $(if $(DATA),--data $(DATA))
+	OMP_NUM_THREADS=$(OMP_NUM_THREADS) $(BIN)/icl bench run quick --out $(RESULTS)/quick $(if $(DATA),--data $(DATA)) || test $$? -eq 3
+	OMP_NUM_THREADS=$(OMP_NUM_THREADS) $(BIN)/icl bench report $(RESULTS)/quick $(if $(DATA),--data $(DATA))
 	for part in forecasting segmentation painting linking selection; do \
 	  $(BIN)/python -m icl_bench.compare.$$part > $(RESULTS)/$$part.md || echo "bench-$$part failed" >&2; \
 	done

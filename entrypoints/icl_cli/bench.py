@@ -65,6 +65,15 @@ def report(
             help="Whether the best and worst answers are drawn; they are predicted anew.",
         ),
     ] = True,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            metavar="SET",
+            help="Draw no answers of this set, such as one whose terms forbid to show its "
+            "pictures; may be given again.",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps; for the examples.")
     ] = "auto",
@@ -72,7 +81,7 @@ def report(
     """Write the report of a run into its folder: HTML, Markdown and JSON."""
     from icl_bench.report import write
 
-    typer.echo(str(write(folder, data, examples=examples, device=device)))
+    typer.echo(str(write(folder, data, examples=examples, without=without or (), device=device)))
 
 
 @app.command("compare")

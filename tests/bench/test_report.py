@@ -18,7 +18,7 @@ from icl_bench.report.drawings import HEIGHT, draw
 from icl_bench.report.examples import examples_of, extremes
 from icl_bench.report.page import render_page
 from icl_bench.report.text import render_markdown
-from icl_core.errors import InputError
+from icl_core.errors import InputError, UnknownNameError
 from icl_core.evaluation import Row, Store
 from icl_core.results import Classification, Forecast, MultiForecast, Picture, Segmentation
 from icl_core.types import Context, Episode, Example, Series, Video
@@ -223,6 +223,14 @@ def test_the_worst_and_the_best_episode_are_predicted_anew_and_drawn(ran):
     assert text.count("<img ") == 6 and safe(text)
     without = write(campaign.folder, examples=False).read_text()
     assert "<img " not in without
+
+
+def test_of_sets_that_may_not_be_shown_nothing_is_drawn(ran):
+    campaign = ran("out", [{"name": "toy-first", "label": "first"}])
+    names = {one.set for one in examples_of(campaign)[0]}
+    assert "<img " not in write(campaign.folder, without=names).read_text()
+    with pytest.raises(UnknownNameError, match="nowhere"):
+        write(campaign.folder, without=["nowhere"])
 
 
 def test_episodes_without_a_score_are_no_examples(ran):

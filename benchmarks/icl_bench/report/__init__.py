@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 HTML, MARKDOWN, JSON = "report.html", "report.md", "report.json"
@@ -14,6 +15,7 @@ def write(
     data: str | Path | None = None,
     *,
     examples: bool = True,
+    without: Collection[str] = (),
     device: str = "auto",
 ) -> Path:
     """Write `report.html`, `report.md` and `report.json` into the folder of a run.
@@ -26,6 +28,7 @@ def write(
         folder: of a run.
         data: folder of all data, for the examples; None = that of `ICL_DATA`.
         examples: whether examples are drawn.
+        without: sets of which none is drawn, such as those whose terms forbid to show them.
         device: that predicts them, as in `icl_core.load`.
 
     Returns:
@@ -33,6 +36,7 @@ def write(
 
     Raises:
         InputError: the folder holds no campaign, or cannot be written.
+        UnknownNameError: the run has no such set.
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     from icl_bench.campaign import Campaign
@@ -47,7 +51,7 @@ def write(
     campaign = Campaign.open(folder, data)
     content = gathered(campaign)
     if examples:
-        content = content.with_examples(*examples_of(campaign, device))
+        content = content.with_examples(*examples_of(campaign, device, without))
     page = render_page(content)
     place = campaign.folder
     for name, text in ((MARKDOWN, render_markdown(content)), (HTML, page)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,16 +67,24 @@ class Example:
         return {**facts, "text": None if self.drawing is None else self.drawing.text}
 
 
-def examples_of(campaign: Campaign, device: str = "auto") -> tuple[list[Example], list[str]]:
+def examples_of(
+    campaign: Campaign, device: str = "auto", without: Collection[str] = ()
+) -> tuple[list[Example], list[str]]:
     """Predict and draw the worst and the best episode of each learner on its sets.
 
     Args:
         campaign: that was run.
         device: as in `icl_core.load`.
+        without: sets of which none is drawn.
 
     Returns:
         Examples, learner by learner, and sentences about those that could not be drawn.
+
+    Raises:
+        UnknownNameError: the run has no set of a name in `without`.
     """
+    for name in without:
+        campaign.suite.item(name)
     found: list[Example] = []
     notes: dict[str, None] = {}
     if not campaign.store.exists():
@@ -84,7 +92,7 @@ def examples_of(campaign: Campaign, device: str = "auto") -> tuple[list[Example]
     loaded: tuple[str, Learner] | None = None
     with Store(campaign.store) as store:
         named, facts = store.named(), store.trials()
-        chosen = _chosen(campaign, store, named)
+        chosen = _chosen(campaign, store, named, without)
     sources = Sources()
     for number, (asked, examples) in enumerate(chosen):
         title = f"{asked.learner.title} on {asked.item.name}"
@@ -112,14 +120,14 @@ def examples_of(campaign: Campaign, device: str = "auto") -> tuple[list[Example]
 
 
 def _chosen(
-    campaign: Campaign, store: Store, named: Mapping[str, Named]
+    campaign: Campaign, store: Store, named: Mapping[str, Named], without: Collection[str]
 ) -> list[tuple[Asked, list[Example]]]:
     """Choose the episodes, learner by learner; baselines are trivial and are not shown."""
     found: list[tuple[Asked, list[Example]]] = []
     sets: dict[str, int] = {}
     for asked in campaign.asked:
         title = asked.learner.title
-        if asked.is_baseline or sets.get(title, 0) >= MOST_SETS:
+        if asked.is_baseline or asked.item.name in without or sets.get(title, 0) >= MOST_SETS:
             continue
         examples = extremes(asked, rows_of(asked.trial, store, named))
         if examples:

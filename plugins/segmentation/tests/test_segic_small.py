@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_cases import write
+from training_cases import export
 
 import icl_core as icl
 from icl_core import InputError, Learner, WeightsError
 from icl_segmentation.scenes import scenes
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "training"))
-from export import export
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +73,7 @@ def test_options_of_other_encoders_are_refused(learner: Learner, tmp_path: Path)
 def test_an_export_is_the_same_file_each_time_and_answers(tmp_path: Path) -> None:
     write(tmp_path / "small.safetensors")
     for name in ("a", "b"):
-        export(tmp_path, tmp_path / f"{name}.safetensors")
+        export.export(tmp_path, tmp_path / f"{name}.safetensors")
     files = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("a", "b")]
     assert files[0] == files[1]
     plain, shipped = (
