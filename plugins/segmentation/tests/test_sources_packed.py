@@ -79,6 +79,13 @@ def test_a_seed_means_the_same_episodes(name: str) -> None:
         assert any(a.meta["query"] != b.meta["query"] for a, b in zip(first, other, strict=True))
 
 
+def test_every_nth_fixed_episode_shows_all_classes() -> None:
+    few = opened("pascal-voc", episodes=None, every=60)
+    whole = opened("pascal-voc", episodes=None)
+    assert len(few) == 4 and len({episode.meta["class_name"] for episode in few}) == 4
+    assert all(same(few[n], whole[60 * n]) for n in range(4))
+
+
 def test_groups_keep_near_duplicates_apart() -> None:
     for episode in opened("eth80"):
         asked = episode.meta["query"].split("-")[0]

@@ -187,6 +187,7 @@ def pascal_voc_painting(
     shots: int = 1,
     episodes: int | None = None,
     seed: int = 0,
+    every: int = 1,
 ) -> EpisodeList:
     """Masks of PASCAL VOC objects as pictures: the objects of a class are white, all else black.
 
@@ -199,15 +200,18 @@ def pascal_voc_painting(
             drawn from the pictures without a dev class.
         shots: examples an episode.
         episodes: how many; None = all of "dev", else 200.
+        every: of "dev" only each so-many-th row, which lie class by class.
         seed: of the draws.
 
     Raises:
         InputError: a folder or file is missing, or an argument makes no sense.
     """
     checked_counts(shots, episodes, seed)
+    if every < 1:
+        raise InputError(f"every is {every}, expected a number from 1")
     folder = PackedPictures(root, "pascal-voc-painting")
     if split == "dev":
-        table = folder.table("episodes_dev.csv")
+        table = folder.table("episodes_dev.csv")[::every]
         if shots > (most := min(len(row["supports"].split()) for row in table)):
             raise InputError(f"shots is {shots}, expected at most {most} in the fixed episodes")
         length = len(table) if episodes is None else min(episodes, len(table))
@@ -233,7 +237,7 @@ def pascal_voc_painting(
             query, *chosen = (keys[n] for n in random.choice(len(keys), shots + 1, replace=False))
         image, target, void = painted(query, value)
         meta: dict[str, Any] = {
-            "id": f"{split}/{number}" if split == "dev" else f"{seed}/{number}",
+            "id": f"dev/{number * every}" if split == "dev" else f"{seed}/{number}",
             "task": "foreground",
             "class_id": value,
             "class_name": VOC_CLASSES[value - 1],
