@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -28,6 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from icl_core.errors import IclError, InputError
+from icl_core.results.save import atomic_path
 from icl_linking.encoder.network import EncoderSizes, SmallEncoder
 
 _FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")
@@ -159,19 +159,15 @@ class Training:
 
 def save(training: Training, out: Path) -> None:
     """Write the state, and the averaged weights as they are shipped."""
-    _replace(out / "last.pt", lambda path: torch.save(training.state(), path))
+    with atomic_path(out / "last.pt", overwrite=True) as path, path.open("wb") as file:
+        torch.save(training.state(), file)  # a path would be written into the file
     tensors: dict[str, Tensor] = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in training.mean.state_dict().items()
     }
     metadata = training.mean.metadata()
-    _replace(out / "encoder.safetensors", lambda path: save_file(tensors, path, metadata))
-
-
-def _replace(path: Path, write: Any) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    write(temporary)
-    os.replace(temporary, path)
+    with atomic_path(out / "encoder.safetensors", overwrite=True) as path:
+        save_file(tensors, path, metadata)
 
 
 def scores_of(training: Training, options: argparse.Namespace) -> dict[str, float]:

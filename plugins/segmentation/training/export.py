@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from icl_core.errors import IclError, InputError
+from icl_core.results.save import atomic_path
 from icl_core.weights import read_checkpoint
 from icl_segmentation.segic.checkpoint import DINO, TEXT_PREFIX
 from icl_segmentation.segic.text import official_text
@@ -103,13 +103,9 @@ def _small(file: Path, out: Path, licence: str) -> None:
 
 
 def _write(tensors: dict[str, Tensor], out: Path, metadata: dict[str, str]) -> None:
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    with atomic_path(out, overwrite=True) as temporary:
         save_file(tensors, temporary, metadata=metadata)
         _sort_metadata(temporary)
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
     out.chmod(0o644)  # a package is read by others
 
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from tableaux.mixture import Mixture, build
 from tableaux.trainee import batch_loss
 
 from icl_core.errors import IclError
+from icl_core.results.save import atomic_path
 from icl_segmentation.segic.small import SmallSegic, SmallSizes
 
 SIDES = ((0.0, 128), (0.45, 192), (0.72, 256))
@@ -151,7 +150,8 @@ def _is_trained(name: str) -> bool:
 
 def save(training: Training, out: Path) -> None:
     """Write the state, and the averaged weights as they are read."""
-    _replace(out / "last.pt", lambda path: torch.save(training.state(), path))
+    with atomic_path(out / "last.pt", overwrite=True) as path, path.open("wb") as file:
+        torch.save(training.state(), file)  # a path would be written into the file
     sizes = asdict(training.network.sizes) | {"side": SHIPPED_SIDE}
     clock = {"steps": training.step, "tasks": training.tasks, "seconds": round(training.seconds)}
     metadata = {"config": json.dumps({"backbone": "compact", "small": sizes, "training": clock})}
@@ -159,13 +159,8 @@ def save(training: Training, out: Path) -> None:
         name: (t.half() if t.is_floating_point() else t).contiguous()
         for name, t in training.mean.items()
     }
-    _replace(out / "small.safetensors", lambda path: save_file(tensors, path, metadata))
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    write(temporary)
-    os.replace(temporary, path)
+    with atomic_path(out / "small.safetensors", overwrite=True) as path:
+        save_file(tensors, path, metadata)
 
 
 def run(options: argparse.Namespace) -> None:

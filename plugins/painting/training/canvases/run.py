@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor
 
 from canvases.feed import TASKS, Batch, Feed
+from icl_core.results.save import atomic_path
 from icl_painting.network.checkpoint import save_network
 from icl_painting.network.loss import pixel_mask
 from icl_painting.network.network import PainterNetwork
@@ -228,7 +227,8 @@ class Run:
             "clock": [self.step, self.samples, self.seconds],
             "recipe": json.dumps(asdict(self.recipe)),
         }
-        _replace(self.folder / STATE, lambda path: torch.save(state, path))
+        with atomic_path(self.folder / STATE, overwrite=True) as path, path.open("wb") as file:
+            torch.save(state, file)  # a path would be written into the file
         kept = {name: p.detach().clone() for name, p in self.trained.items()}
         self._put(self.average)
         training = {
@@ -260,12 +260,3 @@ class Run:
         places = self.trained if into is None else into
         for name, weight in weights.items():
             places[name].copy_(weight)
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from icl_core.errors import InputError
+from icl_core.results.save import atomic_path
 from icl_painting.network.checkpoint import save_network
 from icl_painting.network.loss import painting_loss, without_black
 from icl_painting.network.network import PainterNetwork
@@ -170,7 +170,8 @@ class Run:
             "clock": [self.step, self.samples, self.skipped, self.seconds],
             "config": json.dumps(config),
         }
-        _replace(folder / STATE, lambda path: torch.save(state, path))
+        with atomic_path(folder / STATE, overwrite=True) as path, path.open("wb") as file:
+            torch.save(state, file)  # a path would be written into the file
         kept = self._swapped()
         notes = {"updates": self.step, "samples": self.samples, "seconds": round(self.seconds)}
         try:
@@ -203,12 +204,3 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         self.step, self.samples, self.skipped, self.seconds = state["clock"]
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from episodic.samples import Sample
 from episodic.schedule import Recipe, Schedule
 from episodic.trainee import Trainee
 from icl_core.errors import InputError
+from icl_core.results.save import atomic_path
 
 STATE, WEIGHTS, CONFIG, LOG = "last.pt", "weights.pth", "config.json", "log.jsonl"
 _SEED_OF_STEPS = 1
@@ -115,11 +115,14 @@ class Run:
             "training": {"steps": self.step, "episodes": self.episodes, "seconds": self.seconds},
             "options": options,
         }
-        _replace(folder / STATE, lambda path: torch.save(state, path))
+        with atomic_path(folder / STATE, overwrite=True) as path, path.open("wb") as file:
+            torch.save(state, file)  # a path would be written into the file
         released = self.released()
-        _replace(folder / WEIGHTS, lambda path: torch.save(released, path))
+        with atomic_path(folder / WEIGHTS, overwrite=True) as path, path.open("wb") as file:
+            torch.save(released, file)  # a path would be written into the file
         text = json.dumps(config, indent=1) + "\n"
-        _replace(folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8"))
+        with atomic_path(folder / CONFIG, overwrite=True) as path:
+            path.write_text(text, encoding="utf-8")
 
     def restore(self, path: Path, options: Mapping[str, Any]) -> None:
         """Go on from a saved state.
@@ -147,12 +150,3 @@ class Run:
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.episodes, self.skipped, self.seconds = state["clock"]
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
