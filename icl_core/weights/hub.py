@@ -69,15 +69,17 @@ def fetch_from_hub(card: WeightCard, learner: str) -> Path:
             _check_hash(found, card, delete=False)
         return found
     if settings().offline:
-        command = f"hf download {address.repo} {shlex.quote(address.path)} --local-dir ."
-        if address.revision:
-            command += f" --revision {shlex.quote(address.revision)}"
         folders = [cache.cache_folder(card, learner), Path(hub.constants.HF_HUB_CACHE)]
-        raise cache.offline_error(card, learner, folders, command)
+        raise cache.offline_error(card, learner, folders, _by_hand(address))
     if card.size is not None:
         cache.require_space(Path(hub.constants.HF_HUB_CACHE), card.size)
     cache.show_notice(card, learner)
-    path = _download(hub, address)
+    try:
+        path = _download(hub, address)
+    except WeightsError as error:
+        elsewhere = f"where there is a network, run `{_by_hand(address)}` and copy the file to "
+        elsewhere += str(cache.cache_folder(card, learner))
+        raise WeightsError(error.message, error.hint or elsewhere) from error
     cache.check_size(path, card)
     if card.sha256:
         _check_hash(path, card, delete=True)
@@ -193,6 +195,12 @@ def _check_hash(path: Path, card: WeightCard, *, delete: bool) -> None:
     path.resolve().unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     raise cache.wrong_hash(path, expected, found, note=f"; what {card.url} gave was deleted")
+
+
+def _by_hand(address: HubAddress) -> str:
+    """Return the command that fetches a file of the hub without us."""
+    command = f"hf download {address.repo} {shlex.quote(address.path or '')} --local-dir ."
+    return command + (f" --revision {shlex.quote(address.revision)}" if address.revision else "")
 
 
 def _sentence(address: HubAddress, error: Exception) -> WeightsError:

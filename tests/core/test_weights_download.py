@@ -535,8 +535,10 @@ def test_offline_hub_opens_no_socket(hub: Place, monkeypatch: pytest.MonkeyPatch
 def test_hub_failure_is_a_sentence(hub: Place) -> None:
     """W7"""
     hub.server.head_status = 404
-    with pytest.raises(WeightsError, match="cannot fetch hf:owner/name/net"):
+    with pytest.raises(WeightsError, match="cannot fetch hf:owner/name/net") as caught:
         hub.fetch(hub.card(url="hf:owner/name/net.safetensors"))
+    command = "hf download owner/name net.safetensors --local-dir ."
+    assert f"{command}` and copy the file to {hub.folder}" in str(caught.value)
 
 
 def test_hub_address_is_read_and_written() -> None:
