@@ -52,15 +52,32 @@ class PackedFolder:
         stem = row.get("id") or row["frame"]
         return f"{row[self._sub]}/{stem}" if self._sub else stem
 
+    def holds(self, member: str) -> bool:
+        """Say whether a tar has a member, such as `images/<id>`, without its suffix."""
+        return member in self._members
+
+    def read(self, member: str) -> bytes:
+        """Read a member, such as `images/<id>`, without its suffix.
+
+        Raises:
+            InputError: no tar has it.
+        """
+        if not self.holds(member):
+            raise InputError(f"{self.source} finds no {member} in {self.root}/data-*.tar", LAYOUT)
+        file, offset, size = self._members[member]
+        with file.open("rb") as stream:
+            stream.seek(offset, io.SEEK_SET)
+            return stream.read(size)
+
     def image(self, key: str) -> np.ndarray:
         """Read an image: uint8 [H, W, 3]."""
-        return to_image(self._bytes(f"images/{key}"))
+        return to_image(self.read(f"images/{key}"))
 
     def ids(self, key: str) -> np.ndarray:
         """Read a mask as it is stored: integer [H, W]."""
         from icl_core.coerce.decode import Limits, decode
 
-        values = np.array(decode(self._bytes(f"masks/{key}"), Limits()).image)
+        values = np.array(decode(self.read(f"masks/{key}"), Limits()).image)
         return values.astype(np.uint8) if values.dtype == bool else values
 
     def lines(self) -> Sequence[str]:
@@ -90,11 +107,3 @@ class PackedFolder:
             except tarfile.TarError as error:
                 raise InputError(f"{file} is not a complete tar file: {error}") from error
         return members
-
-    def _bytes(self, stem: str) -> bytes:
-        if stem not in self._members:
-            raise InputError(f"{self.source} finds no {stem} in {self.root}/data-*.tar", LAYOUT)
-        file, offset, size = self._members[stem]
-        with file.open("rb") as stream:
-            stream.seek(offset, io.SEEK_SET)
-            return stream.read(size)

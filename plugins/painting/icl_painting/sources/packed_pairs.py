@@ -43,13 +43,13 @@ class PackedPictures(PackedFolder):
 
     def picture(self, sub: str, key: str) -> np.ndarray:
         """Read a member: uint8 [H, W, 3]."""
-        return to_image(self._bytes(f"{sub}/{key}"))
+        return to_image(self.read(f"{sub}/{key}"))
 
     def grey(self, sub: str, key: str) -> np.ndarray:
         """Read a member with one channel as grey: uint8 [H, W, 3]."""
         from icl_core.coerce.decode import Limits, decode
 
-        values = np.array(decode(self._bytes(f"{sub}/{key}"), Limits()).image)
+        values = np.array(decode(self.read(f"{sub}/{key}"), Limits()).image)
         if values.dtype != np.uint8 or values.ndim != 2:
             raise InputError(
                 f"{sub}/{key} of {self.source} is {values.dtype} {list(values.shape)}, "

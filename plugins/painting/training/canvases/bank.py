@@ -14,6 +14,7 @@ from torch import Tensor
 from canvases import packed
 from canvases.packed import SETS, Labelled
 from canvases.splits import held_out, noise_group
+from icl_core.sources.packed import PackedFolder
 from icl_painting.drawings import COLOURS, SHAPES, draw
 
 SIDE = 256
@@ -202,13 +203,14 @@ def _noise_pairs(root: Path) -> tuple[list[np.ndarray], list[np.ndarray], list[i
     scene: list[int] = []
     if not (folder / "index.csv").is_file():
         return noisy, clean, scene
-    content = packed.members(folder)
-    keys = [row["id"] for row in packed.rows(folder) if not held_out(REAL, row["id"])]
+    pairs = PackedFolder(folder, REAL)
+    keys = [row["id"] for row in pairs.rows if not held_out(REAL, row["id"])]
     scenes = sorted({noise_group(key) for key in keys})
     for key in keys:
-        if f"noisy/{key}" not in content or f"clean/{key}" not in content:
+        names = [f"{side}/{key}" for side in ("noisy", "clean")]
+        if not all(map(pairs.holds, names)):
             continue
-        pair = [packed.picture(content[f"{side}/{key}"]) for side in ("noisy", "clean")]
+        pair = [packed.picture(pairs.read(name)) for name in names]
         if all(image.shape == (NOISE_SIDE, NOISE_SIDE, 3) for image in pair):
             noisy.append(pair[0])
             clean.append(pair[1])
@@ -220,12 +222,12 @@ def _sprites(root: Path, share: float) -> Tensor:
     folder = root / "emoji_sprites"
     found = []
     if (folder / "index.csv").is_file():
-        content = packed.members(folder)
-        listed = [row for row in packed.rows(folder) if _allowed(row)]
+        sprites = PackedFolder(folder, folder.name)
+        listed = [row for row in sprites.rows if _allowed(row)]
         for row in listed[:: max(1, round(1 / share))]:
             names = [f"{style}/{row['codepoint']}" for style in ("fluent3d", "noto")]
-            if all(name in content for name in names):
-                styles = [_sprite(packed.cut_out(content[name])) for name in names]
+            if all(map(sprites.holds, names)):
+                styles = [_sprite(packed.cut_out(sprites.read(name))) for name in names]
                 found.append(np.stack(styles))
     if not found:
         return torch.zeros(0, 2, 4, SPRITE_SIDE, SPRITE_SIDE, dtype=torch.uint8)

@@ -16,6 +16,7 @@ from canvases import packed
 from canvases.lessons import edge_picture
 from canvases.packed import SETS, Labelled
 from canvases.splits import held_out, noise_group
+from icl_core.sources.packed import PackedFolder
 from icl_painting.drawings import draw
 from icl_painting.sources.degradations import DEGRADATIONS, Degradation
 
@@ -63,13 +64,11 @@ def exams(root: Path, count: int) -> list[Exam]:
 
 
 def _photographs(root: Path, count: int) -> list[Exam]:
-    folder = root / "bsds500_edges"
-    content = packed.members(folder)
-    rows = packed.rows(folder)
+    photographs = PackedFolder(root / "bsds500_edges", "bsds500_edges")
 
     def read(split: str, most: int) -> list[np.ndarray]:
-        keys = [row["id"] for row in rows if row["official_split"] == split][:most]
-        return [packed.picture(content[f"images/{key}"]) for key in keys]
+        keys = [row["id"] for row in photographs.rows if row["official_split"] == split][:most]
+        return [photographs.image(key) for key in keys]
 
     shown, asked = read("train", PROMPTS), read("val", count)
     tasks: dict[str, Callable[[np.ndarray, np.random.Generator], Pair]] = {}
@@ -99,12 +98,13 @@ def _edges(clean: np.ndarray) -> np.ndarray:
 
 
 def _real_noise(root: Path, count: int) -> list[Exam]:
-    folder = root / "restore_realnoise"
-    content = packed.members(folder)
-    keys = [row["id"] for row in packed.rows(folder) if held_out(folder.name, row["id"])]
+    name = "restore_realnoise"
+    pairs = PackedFolder(root / name, name)
+    keys = [row["id"] for row in pairs.rows if held_out(name, row["id"])]
 
     def read(key: str) -> Pair:
-        return packed.picture(content[f"noisy/{key}"]), packed.picture(content[f"clean/{key}"])
+        noisy, clean = (packed.picture(pairs.read(f"{side}/{key}")) for side in ("noisy", "clean"))
+        return noisy, clean
 
     # The first of each scene is shown; none of them is asked.
     firsts = [k for n, k in enumerate(keys) if noise_group(k) not in map(noise_group, keys[:n])]
@@ -113,16 +113,15 @@ def _real_noise(root: Path, count: int) -> list[Exam]:
 
 
 def _coarse(root: Path, count: int) -> list[Exam]:
-    folder = root / "restore_sr_x4"
-    content = packed.members(folder)
+    pairs = PackedFolder(root / "restore_sr_x4", "restore_sr_x4")
 
     def read(key: str) -> Pair:
-        large = packed.picture(content[f"hr/{key}"])
-        small = Image.fromarray(packed.picture(content[f"lr/{key}"]))
+        large = packed.picture(pairs.read(f"hr/{key}"))
+        small = Image.fromarray(packed.picture(pairs.read(f"lr/{key}")))
         size = (large.shape[1], large.shape[0])
         return np.array(small.resize(size, Image.Resampling.BICUBIC)), large
 
-    keys = [row["id"] for row in packed.rows(folder)]
+    keys = [row["id"] for row in pairs.rows]
     shown = [key for key in keys if key.startswith("BSD")][-PROMPTS:]
     asked = [key for key in keys if key not in shown][:count]
     return [Exam("upscale-x4", [read(k) for k in shown], [read(k) for k in asked], "y")]
@@ -134,10 +133,8 @@ def _mask(labels: np.ndarray, value: int) -> np.ndarray:
 
 def _voc(root: Path, count: int) -> list[Exam]:
     """Take the fixed development episodes, as many of each class."""
-    folder = root / "pascal_voc"
-    content = packed.members(folder)
-    with (folder / "episodes_dev.csv").open(encoding="utf-8") as file:
-        lines = [line.strip().split(",") for line in file][1:]
+    voc = PackedFolder(root / "pascal_voc", "pascal_voc")
+    lines = [list(row.values()) for row in voc.table("episodes_dev.csv")]
     by_class: dict[str, list[list[str]]] = {}
     for line in lines:
         by_class.setdefault(line[2], []).append(line)
@@ -145,8 +142,8 @@ def _voc(root: Path, count: int) -> list[Exam]:
     chosen = [line for some in by_class.values() for line in some[:each]]
 
     def read(key: str, value: int) -> tuple[Pair, np.ndarray]:
-        labels = packed.labels(content[f"masks/{key}"])
-        return (packed.picture(content[f"images/{key}"]), _mask(labels, value)), labels != 255
+        labels = packed.labels(voc.read(f"masks/{key}"))
+        return (voc.image(key), _mask(labels, value)), labels != 255
 
     prompts, queries, valid = [], [], []
     for _, value, _, query, supports in chosen:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from canvases.splits import held_out
+from icl_core.sources.packed import PackedFolder
 
 Row = dict[str, str]
 T = TypeVar("T")
@@ -95,25 +94,6 @@ class Labelled:
     group: str
 
 
-def members(folder: Path) -> dict[str, bytes]:
-    """Read all shards of a set: member without its suffix -> content."""
-    found = {}
-    for shard in sorted(folder.glob("data-*.tar")):
-        with tarfile.open(shard) as file:
-            for member in file:
-                stream = file.extractfile(member) if member.isfile() else None
-                if stream is not None:
-                    path = PurePosixPath(member.name)
-                    found[str(path.with_name(path.stem))] = stream.read()
-    return found
-
-
-def rows(folder: Path) -> list[Row]:
-    """Read the index of a set."""
-    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def picture(content: bytes) -> np.ndarray:
     """Decode a picture: uint8 [H, W, 3]."""
     with Image.open(io.BytesIO(content)) as image:
@@ -156,19 +136,19 @@ def read_labelled(
     folder = root / of.folder
     if not (folder / "index.csv").is_file():
         return []
-    content = members(folder)
+    packed = PackedFolder(folder, of.folder)
     wanted = []
-    for row in rows(folder):
+    for row in packed.rows:
         key = of.key(row)
-        there = f"images/{key}" in content and f"masks/{key}" in content
+        there = packed.holds(f"images/{key}") and packed.holds(f"masks/{key}")
         if there and of.keep(row) and held_out(of.folder, row["id"]) != train:
             wanted.append((key, of.group(row)))
     wanted = wanted[:: max(1, round(1 / share))]
 
     def read(item: tuple[str, str]) -> Labelled | None:
         key, group = item
-        image = picture(content[f"images/{key}"])
-        mask = labels(content[f"masks/{key}"], of.binary)
+        image = packed.image(key)
+        mask = labels(packed.read(f"masks/{key}"), of.binary)
         if mask.shape != image.shape[:2]:
             return None
         return Labelled(f"{of.folder}/{key}", image, mask, group)

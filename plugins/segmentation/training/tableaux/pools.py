@@ -118,10 +118,9 @@ class Labelled:
 def read_set(data: Path, entry: PictureSet) -> list[Labelled]:
     """Read the pictures of a set that are trained on; rows without their files are left out."""
     packed = PackedFolder(data / entry.name, entry.name, entry.sub)
-    members = packed._members  # its headers are read once, before there are threads
 
     def wanted(row: dict[str, str]) -> bool:
-        there = f"images/{packed.key(row)}" in members
+        there = packed.holds(f"images/{packed.key(row)}")
         kept = all(row[name] == value for name, value in (entry.only or {}).items())
         named = entry.binary is None or entry.binary(row) > 0
         return there and kept and named and not is_held_out(entry, row)
@@ -132,8 +131,9 @@ def read_set(data: Path, entry: PictureSet) -> list[Labelled]:
             labels = (labels > 0) * entry.binary(row)
         return _shrunk(image, labels.astype(np.uint8))
 
+    rows = list(filter(wanted, packed.rows))
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(read, filter(wanted, packed.rows)))
+        return list(pool.map(read, rows))
 
 
 def _shrunk(image: np.ndarray, labels: np.ndarray) -> Labelled:
@@ -274,7 +274,7 @@ def sprites(folder: Path) -> list[list[np.ndarray]]:
     found = []
     for row in packed.rows:
         if row["suggested"] == "train" and not DEV_EMOJI & set(row["name"].lower().split()):
-            own = [packed._bytes(f"{style}/{row['codepoint']}") for style in ("fluent3d", "noto")]
+            own = [packed.read(f"{style}/{row['codepoint']}") for style in ("fluent3d", "noto")]
             found.append([np.array(Image.open(io.BytesIO(b)).convert("RGBA")) for b in own])
     return found
 
