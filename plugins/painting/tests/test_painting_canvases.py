@@ -14,7 +14,7 @@ import torch
 from canvases import damage, lessons
 from canvases.bank import Bank, load_bank
 from canvases.baselines import curves_applied, dct_denoised, holes_filled, means_denoised
-from canvases.feed import REPAIRS, TASKS, Feed
+from canvases.feed import TASKS, Feed
 from canvases.recolour import draw_recolouring
 from canvases.run import Recipe, Run
 from canvases.splits import NOISE_HELD_OUT, held_out, noise_group
@@ -241,27 +241,6 @@ def test_a_run_learns_and_goes_on(bank: Bank, tmp_path: Path) -> None:
     assert network.config == TINY
     assert network.notes["fit"] == "pad"
     assert network.notes["training"]["updates"] == 3
-
-
-def test_the_branch_alone_goes_on_from_weights(bank: Bank, tmp_path: Path) -> None:
-    recipe = Recipe(minutes=1e-9, batch=4, sides=((0.0, 24),), warmup=0)
-    whole = Run(new_network(TINY, 1), Feed(bank, 12, 1), recipe, tmp_path / "whole")
-    whole.train()
-    start = read_network(tmp_path / "whole" / "weights.safetensors", "painter")
-    before = {name: weight.clone() for name, weight in start.named_parameters()}
-    run = Run(start, Feed(bank, 12, 1, REPAIRS), recipe, tmp_path / "finer", part="detail")
-    run.update(0.0)
-    run.train()
-    for name, weight in start.named_parameters():
-        assert torch.equal(weight, before[name]) != name.startswith("detail")
-    notes = read_network(tmp_path / "finer" / "weights.safetensors", "painter").notes
-    assert notes["training"]["updates"] == 2
-    assert notes["training"]["after"]["updates"] == 1
-
-
-def test_shares_of_repairs_are_of_known_tasks() -> None:
-    assert set(REPAIRS) == set(TASKS)
-    assert sum(REPAIRS.values()) == pytest.approx(1)
 
 
 def test_a_run_by_the_clock_writes_its_log(bank: Bank, tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
     python train_small.py --data DATA/vision --out RUN --minutes 11 --device cuda
     python train_small.py --data DATA/vision --out RUN --minutes 11 --device cuda --resume
-    python train_small.py --data DATA/vision --out FINER --start RUN/weights.safetensors --branch
 
-`--branch` goes on with the branch at full resolution alone, mostly on repairs, which a CPU can do.
 Pictures lie on the device, and canvases of all tasks are drawn there. RUN gets
 `weights.safetensors` (half floats, the moving average), `last.pt`, from which `--resume` goes on,
 and `log.jsonl`; the first two are written anew every minute. Reading the data takes about 20
@@ -23,11 +21,9 @@ os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
 import torch
 from canvases.bank import load_bank
-from canvases.feed import REPAIRS, Feed
+from canvases.feed import Feed
 from canvases.run import Recipe, Run
 from canvases.start import SMALL, new_network
-
-from icl_painting.network.checkpoint import read_network
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,8 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on from RUN/last.pt")
     parser.add_argument("--batch", type=int, help="canvases of an update at the first side")
     parser.add_argument("--rate", type=float, help="learning rate at its highest")
-    parser.add_argument("--start", type=Path, help="first weights; default: new ones")
-    parser.add_argument("--branch", action="store_true", help="train the branch of detail alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sides", help="such as 0:132,0.5:192,0.8:264: share of the time:side")
     parser.add_argument("--share", type=float, default=1.0, help="of the data, for trials")
@@ -73,14 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
         file=sys.stderr,
         flush=True,
     )
-    if options.start:
-        network = read_network(options.start, "painter").to(device)
-    else:
-        network = new_network(SMALL, options.seed).to(device)
+    network = new_network(SMALL, options.seed).to(device)
     call = None if options.call_minutes is None else options.call_minutes * 60
-    feed = Feed(bank, network.config.patch, options.seed, REPAIRS if options.branch else None)
-    part = "detail" if options.branch else ""
-    run = Run(network, feed, recipe, options.out, call, part)
+    run = Run(network, Feed(bank, SMALL.patch, options.seed), recipe, options.out, call)
     if options.resume and run.restore():
         print(f"going on at {run.seconds:.0f} s, update {run.step}", file=sys.stderr, flush=True)
     run.train(options.log_every)

@@ -35,24 +35,6 @@ TASKS: Mapping[str, tuple[float, float, Task]] = {
 }
 """Task -> share of the canvases, weight in the loss, and what draws it."""
 
-REPAIRS: Mapping[str, float] = {
-    "noise": 0.30,
-    "real-noise": 0.07,
-    "low-light": 0.05,
-    "blur": 0.09,
-    "coarse": 0.26,
-    "grey": 0.02,
-    "holes": 0.06,
-    "recolour": 0.02,
-    "spoil": 0.02,
-    "edges": 0.03,
-    "masks": 0.04,
-    "drawn-masks": 0.02,
-    "scenes": 0.02,
-}
-"""Shares for the branch at full resolution alone: what is repaired pixel by pixel, and a little of
-the rest, so that it is not lost."""
-
 PARTLY = 0.05
 """Share of canvases of which a random half of all patches is hidden, not the query's answer."""
 
@@ -85,12 +67,9 @@ class Feed:
         bank: the pictures, on the device.
         patch: side of a patch.
         seed: of all draws.
-        shares: of the canvases, by task; None = those of `TASKS`.
     """
 
-    def __init__(
-        self, bank: Bank, patch: int, seed: int, shares: Mapping[str, float] | None = None
-    ) -> None:
+    def __init__(self, bank: Bank, patch: int, seed: int) -> None:
         self.bank, self.patch, self.seed = bank, patch, seed
         self.device = bank.pictures.device
         self.random = torch.Generator(self.device)
@@ -100,9 +79,8 @@ class Feed:
             "drawn-masks": float(bank.drawn_share.sum()) > 0,
             "masks": float(bank.class_share.sum()) > 0,
         }
-        wanted = {name: row[0] for name, row in TASKS.items()} if shares is None else shares
-        kept = np.array([wanted[name] if there.get(name, True) else 0.0 for name in TASKS])
-        self.shares = kept / kept.sum()
+        shares = np.array([row[0] if there.get(n, True) else 0.0 for n, row in TASKS.items()])
+        self.shares = shares / shares.sum()
         self.mean, self.std = (
             255 * torch.tensor(values, device=self.device).view(3, 1, 1) for values in (MEAN, STD)
         )

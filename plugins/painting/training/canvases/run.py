@@ -84,7 +84,6 @@ class Run:
         recipe: settings.
         folder: of its files.
         call_seconds: stop after so long, and leave the rest to a later call.
-        part: only weights whose name begins with this are trained.
     """
 
     def __init__(
@@ -94,14 +93,10 @@ class Run:
         recipe: Recipe,
         folder: Path,
         call_seconds: float | None = None,
-        part: str = "",
     ) -> None:
         self.network, self.feed, self.recipe, self.folder = network.train(), feed, recipe, folder
         self.device = feed.device
-        self.before = network.notes.get("training")
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(name.startswith(part))
-        self.trained = {n: p for n, p in network.named_parameters() if p.requires_grad}
+        self.trained = dict(network.named_parameters())
         matrices = [p for n, p in self.trained.items() if p.ndim > 1 and "pos" not in n]
         others = [p for n, p in self.trained.items() if not (p.ndim > 1 and "pos" not in n)]
         groups = [
@@ -236,14 +231,12 @@ class Run:
             torch.save(state, file)  # a path would be written into the file
         kept = {name: p.detach().clone() for name, p in self.trained.items()}
         self._put(self.average)
-        training: dict[str, Any] = {
+        training = {
             "updates": self.step,
             "samples": self.samples,
             "seconds": round(self.seconds),
             "seed": self.recipe.seed,
         }
-        if self.before is not None:
-            training["after"] = self.before
         notes = {"fit": "pad", "tasks": list(LEARNED), "licence": "Apache-2.0"}
         try:
             save_network(self.network, self.folder / WEIGHTS, notes={**notes, "training": training})
