@@ -22,15 +22,15 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,table,plot,bench,ray]' \
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,table,plot,bench,ray,neighbours]' \
 	  -e 'plugins/forecasting[$(FORECASTING)]' -e 'plugins/segmentation[$(SEGMENTATION)]' \
 	  -e 'plugins/painting[$(PAINTING)]' -e 'plugins/linking[$(LINKING)]'
 endef
 
-$(VENV)/.installed: FORECASTING := stats,gluonts,api,llm
+$(VENV)/.installed: FORECASTING := stats,gluonts,api,llm,heads
 # segment-anything, small and without dependencies, is what the tests compare SAM with.
 $(VENV)/.installed: SEGMENTATION := video,bench
-$(VENV)/.installed: PAINTING := video
+$(VENV)/.installed: PAINTING := video,keypoints
 # transformers builds the tiny models of the golden arrays; openai talks to the tests' endpoint.
 $(VENV)/.installed: LINKING := llm,api,clip
 $(VENV)/.installed: $(DISTRIBUTIONS)
@@ -38,9 +38,9 @@ $(VENV)/.installed: $(DISTRIBUTIONS)
 	@touch $@
 
 # The official implementations, for comparison only.
-$(VENV)/.installed-bench: FORECASTING := stats,gluonts,api,llm,bench
+$(VENV)/.installed-bench: FORECASTING := stats,gluonts,api,llm,heads,bench
 $(VENV)/.installed-bench: SEGMENTATION := video,bench
-$(VENV)/.installed-bench: PAINTING := video,bench
+$(VENV)/.installed-bench: PAINTING := video,keypoints,bench
 $(VENV)/.installed-bench: LINKING := llm,api,clip
 $(VENV)/.installed-bench: $(DISTRIBUTIONS)
 	$(install)
