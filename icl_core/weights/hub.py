@@ -74,12 +74,7 @@ def fetch_from_hub(card: WeightCard, learner: str) -> Path:
     if card.size is not None:
         cache.require_space(Path(hub.constants.HF_HUB_CACHE), card.size)
     cache.show_notice(card, learner)
-    try:
-        path = _download(hub, address)
-    except WeightsError as error:
-        elsewhere = f"where there is a network, run `{_by_hand(address)}` and copy the file to "
-        elsewhere += str(cache.cache_folder(card, learner))
-        raise WeightsError(error.message, error.hint or elsewhere) from error
+    path = _download(hub, address, cache.cache_folder(card, learner))
     cache.check_size(path, card)
     if card.sha256:
         _check_hash(path, card, delete=True)
@@ -148,7 +143,8 @@ def _local(hub: Any, address: HubAddress) -> Path | None:
     return Path(found)
 
 
-def _download(hub: Any, address: HubAddress) -> Path:
+def _download(hub: Any, address: HubAddress, folder: Path) -> Path:
+    """Download into the hub's cache; `folder` is where a file fetched by hand would go."""
     with Progress(Path(address.path or "").name, unit="bytes") as bar:
         try:
             return Path(
@@ -163,7 +159,8 @@ def _download(hub: Any, address: HubAddress) -> Path:
             raise
         except Exception as error:
             # The hub's own errors, its HTTP client's, and OSError: all end in one sentence.
-            raise _sentence(address, error) from error
+            elsewhere = f"where there is a network, run `{_by_hand(address)}` and copy the file to "
+            raise _sentence(address, error, elsewhere + str(folder)) from error
 
 
 def _bridge(hub: Any, bar: Progress) -> Any:
@@ -203,11 +200,11 @@ def _by_hand(address: HubAddress) -> str:
     return command + (f" --revision {shlex.quote(address.revision)}" if address.revision else "")
 
 
-def _sentence(address: HubAddress, error: Exception) -> WeightsError:
+def _sentence(address: HubAddress, error: Exception, hint: str | None = None) -> WeightsError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[0] if lines else type(error).__name__
     gated = type(error).__name__ in {"GatedRepoError", "RepositoryNotFoundError"}
     return WeightsError(
         f"cannot fetch {address}: {reason}",
-        "if it needs a login, run `hf auth login`" if gated else None,
+        "if it needs a login, run `hf auth login`" if gated else hint,
     )

@@ -16,6 +16,7 @@ from canvases.packed import SETS, Labelled
 from canvases.splits import held_out, noise_group
 from icl_core.sources.packed import PackedFolder
 from icl_painting.drawings import COLOURS, SHAPES, draw
+from icl_painting.sources.packed_pairs import PackedPictures
 
 SIDE = 256
 """Side of the squares in which pictures are held; the packed ones fit."""
@@ -203,14 +204,14 @@ def _noise_pairs(root: Path) -> tuple[list[np.ndarray], list[np.ndarray], list[i
     scene: list[int] = []
     if not (folder / "index.csv").is_file():
         return noisy, clean, scene
-    pairs = PackedFolder(folder, REAL)
+    pairs = PackedPictures(folder, REAL)
     keys = [row["id"] for row in pairs.rows if not held_out(REAL, row["id"])]
     scenes = sorted({noise_group(key) for key in keys})
     for key in keys:
-        names = [f"{side}/{key}" for side in ("noisy", "clean")]
-        if not all(map(pairs.holds, names)):
+        sides = ("noisy", "clean")
+        if not all(pairs.holds(f"{side}/{key}") for side in sides):
             continue
-        pair = [packed.picture(pairs.read(name)) for name in names]
+        pair = [pairs.picture(side, key) for side in sides]
         if all(image.shape == (NOISE_SIDE, NOISE_SIDE, 3) for image in pair):
             noisy.append(pair[0])
             clean.append(pair[1])

@@ -19,6 +19,7 @@ from canvases.splits import held_out, noise_group
 from icl_core.sources.packed import PackedFolder
 from icl_painting.drawings import draw
 from icl_painting.sources.degradations import DEGRADATIONS, Degradation
+from icl_painting.sources.packed_pairs import PackedPictures
 
 PROMPTS = 4
 """Prompts of a repair; the queries are shared among them."""
@@ -99,12 +100,11 @@ def _edges(clean: np.ndarray) -> np.ndarray:
 
 def _real_noise(root: Path, count: int) -> list[Exam]:
     name = "restore_realnoise"
-    pairs = PackedFolder(root / name, name)
+    pairs = PackedPictures(root / name, name)
     keys = [row["id"] for row in pairs.rows if held_out(name, row["id"])]
 
     def read(key: str) -> Pair:
-        noisy, clean = (packed.picture(pairs.read(f"{side}/{key}")) for side in ("noisy", "clean"))
-        return noisy, clean
+        return pairs.picture("noisy", key), pairs.picture("clean", key)
 
     # The first of each scene is shown; none of them is asked.
     firsts = [k for n, k in enumerate(keys) if noise_group(k) not in map(noise_group, keys[:n])]
@@ -113,11 +113,11 @@ def _real_noise(root: Path, count: int) -> list[Exam]:
 
 
 def _coarse(root: Path, count: int) -> list[Exam]:
-    pairs = PackedFolder(root / "restore_sr_x4", "restore_sr_x4")
+    pairs = PackedPictures(root / "restore_sr_x4", "restore_sr_x4")
 
     def read(key: str) -> Pair:
-        large = packed.picture(pairs.read(f"hr/{key}"))
-        small = Image.fromarray(packed.picture(pairs.read(f"lr/{key}")))
+        large = pairs.picture("hr", key)
+        small = Image.fromarray(pairs.picture("lr", key))
         size = (large.shape[1], large.shape[0])
         return np.array(small.resize(size, Image.Resampling.BICUBIC)), large
 

@@ -94,12 +94,6 @@ class Labelled:
     group: str
 
 
-def picture(content: bytes) -> np.ndarray:
-    """Decode a picture: uint8 [H, W, 3]."""
-    with Image.open(io.BytesIO(content)) as image:
-        return np.array(image.convert("RGB"))
-
-
 def cut_out(content: bytes) -> np.ndarray:
     """Decode a sprite: uint8 [H, W, 4]."""
     with Image.open(io.BytesIO(content)) as image:
