@@ -1,4 +1,4 @@
-"""Foreign plugins for the tests: laid into a temporary site folder, without pip and network."""
+"""Foreign plugins, laid into a temporary site folder without pip, and a server of weights."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from icl_core import plugins
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
+from weights_server import Place, Server
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = ROOT / "tests" / "plugin_package"
@@ -94,3 +98,15 @@ def site(tmp_path, monkeypatch):
         if file.startswith(str(folder)):
             del sys.modules[name]
     plugins.discover(refresh=True)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A server of weights, and an empty home to fetch them to."""
+    for name in ("ICL_OFFLINE", "HF_HUB_OFFLINE", "ICL_STRICT_WEIGHTS", "ICL_PROGRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ICL_HOME", str(tmp_path / "home"))
+    server = Server()
+    yield Place(server, tmp_path / "home", [])
+    server.http.shutdown()
+    server.http.server_close()

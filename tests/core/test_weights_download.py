@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import shutil
@@ -10,127 +9,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from weights_server import BODY, SHA, Place, forbid_sockets
 
-from icl_core.cards import WeightCard
-from icl_core.errors import InputError, OfflineError, WeightsError
+from icl_core.errors import OfflineError, WeightsError
 from icl_core.weights import cache, fetch
 from icl_core.weights.digests import recorded_digest
 from icl_core.weights.https import TRIES, check_url
-from icl_core.weights.hub import HubAddress
-
-HEADER = b'{"w":{"dtype":"U8","shape":[200000],"data_offsets":[0,200000]}}'
-BODY = len(HEADER).to_bytes(8, "little") + HEADER + bytes(range(250)) * 800
-SHA = hashlib.sha256(BODY).hexdigest()
-ETAG = '"one"'
-
-
-class Server:
-    """Serves BODY; `modes` holds what to do with the next requests, then all goes well."""
-
-    def __init__(self) -> None:
-        self.modes: list[str] = []
-        self.ranges: list[str | None] = []
-        self.methods: list[str] = []
-        self.body = BODY
-        self.etag: str | None = ETAG
-        self.delay = 0.0
-        self.head_status = 200
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                server.methods.append("HEAD")
-                self.start(server.head_status, len(server.body), {})
-
-            def do_GET(self) -> None:
-                server.methods.append("GET")
-                server.ranges.append(self.headers.get("Range"))
-                mode = server.modes.pop(0) if server.modes else "ok"
-                if mode.isdecimal():
-                    self.start(int(mode), 0, {"Retry-After": "7"} if mode == "429" else {})
-                elif mode.startswith("to "):
-                    self.start(302, 0, {"Location": mode.removeprefix("to ")})
-                elif mode == "html":
-                    self.start(200, 31, {})
-                    self.wfile.write(b"<!DOCTYPE html><p>please log in")
-                else:
-                    self.send_body(mode)
-
-            def send_body(self, mode: str) -> None:
-                threading.Event().wait(server.delay)
-                body, begin = server.body, 0
-                wanted = self.headers.get("Range")
-                changed = self.headers.get("If-Range", server.etag) != server.etag
-                headers = {"ETag": server.etag} if server.etag else {}
-                if wanted and mode != "ignore range" and not changed:
-                    begin = int(wanted.removeprefix("bytes=").removesuffix("-"))
-                    headers["Content-Range"] = f"bytes {begin}-{len(body) - 1}/{len(body)}"
-                    if mode == "another range":
-                        headers["Content-Range"] = f"bytes 0-{len(body) - 1}/{len(body)}"
-                self.start(206 if begin else 200, len(body) - begin, headers)
-                rest = body[begin:]
-                self.wfile.write(rest[: len(rest) // 2] if mode == "drop" else rest)
-
-            def start(self, status: int, length: int, headers: dict[str, str]) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(length))
-                self.send_header("X-Repo-Commit", "c" * 40)
-                if self.command == "HEAD":
-                    self.send_header("ETag", f'"{hashlib.sha256(server.body).hexdigest()}"')
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.root = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
-
-
-class Place(NamedTuple):
-    server: Server
-    home: Path
-    waits: list[float]
-
-    def card(self, **changes: Any) -> WeightCard:
-        fields: dict[str, Any] = dict(
-            name="official",
-            file="net.safetensors",
-            size=len(BODY),
-            sha256=SHA,
-            url=f"{self.server.root}/net.safetensors",
-        )
-        return WeightCard(**{**fields, **changes})
-
-    def fetch(self, card: WeightCard) -> Path:
-        return fetch(card, "probe", sleep=self.waits.append)
-
-    @property
-    def folder(self) -> Path:
-        return self.home / "weights" / "probe" / SHA[:12]
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ICL_OFFLINE", "HF_HUB_OFFLINE", "ICL_STRICT_WEIGHTS", "ICL_PROGRESS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ICL_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    server = Server()
-    yield Place(server, tmp_path / "home", [])
-    server.http.shutdown()
-    server.http.server_close()
 
 
 def test_file_arrives_whole_under_its_hash(place: Place) -> None:
@@ -451,15 +339,6 @@ def test_folder_that_cannot_be_made_is_a_sentence(
         place.fetch(place.card())
 
 
-def forbid_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any, **options: Any) -> None:
-        raise AssertionError("a socket was opened")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
 @pytest.mark.parametrize("variable", ["ICL_OFFLINE", "HF_HUB_OFFLINE"])
 def test_offline_opens_no_socket_and_says_how_to_get_the_file(
     place: Place, monkeypatch: pytest.MonkeyPatch, variable: str
@@ -482,72 +361,6 @@ def test_offline_uses_what_is_here(place: Place, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ICL_OFFLINE", "1")
     forbid_sockets(monkeypatch)
     assert place.fetch(place.card()) == path
-
-
-@pytest.fixture
-def hub(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """The server in the role of the Hugging Face Hub, with an empty cache."""
-    pytest.importorskip("huggingface_hub")
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "ENDPOINT", place.server.root)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", place.server.root + "/{repo_id}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(place.home / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_XET_CACHE", str(place.home / "xet"), raising=False)
-    return place
-
-
-def test_hub_file_stays_in_the_hub_cache(hub: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """W7"""
-    card = hub.card(url="hf:owner/name/sub/net.safetensors@v1")
-    path = hub.fetch(card)
-    assert path.read_bytes() == BODY and path.is_relative_to(hub.home / "hub")
-    asked = len(hub.server.methods)
-    forbid_sockets(monkeypatch)
-    assert hub.fetch(card) == path
-    assert len(hub.server.methods) == asked
-    assert recorded_digest(path) == SHA
-
-
-def test_hub_file_with_a_wrong_hash_is_deleted(hub: Place) -> None:
-    """W7"""
-    with pytest.raises(WeightsError) as caught:
-        hub.fetch(hub.card(url="hf:owner/name/net.safetensors", sha256="0" * 64))
-    assert "0" * 64 in str(caught.value) and SHA in str(caught.value)
-    left = [p for p in (hub.home / "hub").rglob("*") if p.is_file() and p.stat().st_size > 1000]
-    assert left == []
-
-
-def test_offline_hub_opens_no_socket(hub: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """W8"""
-    monkeypatch.setenv("ICL_OFFLINE", "1")
-    forbid_sockets(monkeypatch)
-    with pytest.raises(OfflineError) as caught:
-        hub.fetch(hub.card(url="hf:owner/name/net.safetensors@v1"))
-    text = str(caught.value)
-    assert "hf download owner/name net.safetensors --local-dir . --revision v1" in text
-    assert str(hub.home / "hub") in text and str(hub.folder) in text
-
-
-def test_hub_failure_is_a_sentence(hub: Place) -> None:
-    """W7"""
-    hub.server.head_status = 404
-    with pytest.raises(WeightsError, match="cannot fetch hf:owner/name/net") as caught:
-        hub.fetch(hub.card(url="hf:owner/name/net.safetensors"))
-    command = "hf download owner/name net.safetensors --local-dir ."
-    assert f"{command}` and copy the file to {hub.folder}" in str(caught.value)
-
-
-def test_hub_address_is_read_and_written() -> None:
-    """W7"""
-    for text in ("hf:a/b", "hf:a/b/c.pt", "hf:a/b/c/d.pt@refs/pr/1", "hf:a/b@v1"):
-        assert str(HubAddress.parse(text)) == text
-    for text in ("hf:a", "hf:", "hf:a//c", "hf:a/b/../c", "hf:a/b@", "hf:a/b\\c"):
-        with pytest.raises(InputError, match="owner/name"):
-            HubAddress.parse(text)
 
 
 def test_card_without_address_is_a_sentence(place: Place) -> None:
