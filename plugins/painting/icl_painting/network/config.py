@@ -32,6 +32,8 @@ class PainterConfig:
         taps: blocks whose normalised outputs the decoder reads.
         detail: channels of the branch at full resolution, `icl_painting.network.detail`; 0 = the
             published structure, which has none.
+        blend: channels of the last step, `icl_painting.network.blend`, at a half and a quarter of
+            the resolution; None = the published structure, which has none.
     """
 
     width: int = 1024
@@ -46,6 +48,7 @@ class PainterConfig:
     merge: int = PUBLISHED_MERGE
     taps: tuple[int, ...] = PUBLISHED_TAPS
     detail: int = 0
+    blend: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         sizes = (self.width, self.heads, self.hidden, self.depth, self.patch, *self.grid)
@@ -55,6 +58,11 @@ class PainterConfig:
             raise ValueError(
                 f"detail is {self.detail} with patches of {self.patch}, expected an "
                 "even patch and channels from 0"
+            )
+        if self.blend is not None and (min(self.blend) < 1 or self.patch % 4):
+            raise ValueError(
+                f"blend is {self.blend} with patches of {self.patch}, expected a patch that is a "
+                "multiple of 4 and channels from 1"
             )
         if self.width % self.heads:
             raise ValueError(f"{self.width} channels cannot be split into {self.heads} heads")
@@ -161,15 +169,23 @@ def config_from_shapes(
             types=all(name in shapes for name in TYPES),
             merge=PUBLISHED_MERGE if merge is None else merge,
             taps=PUBLISHED_TAPS if taps is None else tuple(taps),
-            detail=_detail(shapes),
+            detail=_first(shapes, "detail.stem.weight") or 0,
+            blend=_blend(shapes),
         )
     except ValueError as error:
         raise WeightsError(f"these weights fit no network: {error}") from None
 
 
-def _detail(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Return the channels of the branch at full resolution, 0 where there is none."""
-    shape = shapes.get("detail.stem.weight", (0, 0, 0, 0))
-    if len(shape) != 4:
-        raise WeightsError(f"detail.stem.weight has shape {list(shape)}, expected 4 dimensions")
-    return shape[0]
+def _first(shapes: Mapping[str, tuple[int, ...]], name: str) -> int | None:
+    """Return the output channels of an optional convolution, None where there is none."""
+    if name not in shapes:
+        return None
+    if len(shapes[name]) != 4:
+        raise WeightsError(f"{name} has shape {list(shapes[name])}, expected 4 dimensions")
+    return shapes[name][0]
+
+
+def _blend(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
+    """Return the channels of the last step, None where there is none."""
+    outer, inner = (_first(shapes, f"blend.{name}.weight") for name in ("stem", "down"))
+    return None if outer is None or inner is None else (outer, inner)

@@ -27,9 +27,11 @@ from torch import Tensor, nn
 
 from icl_core.errors import InputError
 from icl_painting.network.attention import attend
+from icl_painting.network.blend import blended, pair_filter
 from icl_painting.network.blocks import Block, Mlp
 from icl_painting.network.decoder import colours_below, maps_below
 from icl_painting.network.network import PainterNetwork
+from icl_painting.network.pairfilter import PairFilter
 
 HIDDEN_ELEMENTS = 4_000_000
 """Elements of the feed-forward parts' inner values that exist at once on a CPU."""
@@ -45,12 +47,14 @@ class Prompts:
         targets: [N + 1, T, D], the target stream after the merge block: of each prompt, and of the
             masked query.
         query: [1, h, w, D], what is added to the patches of a query.
+        filter: what the prompts' pictures teach at full resolution, where the network blends it in.
     """
 
     side: int
     images: Tensor = field(repr=False)
     targets: Tensor = field(repr=False)
     query: Tensor = field(repr=False)
+    filter: PairFilter | None = field(default=None, repr=False)
 
     @property
     def count(self) -> int:
@@ -103,7 +107,8 @@ class Engine:
         stream = torch.cat([shown, asked.flatten(1, 2).to(shown.dtype)])[None]
         for block in self._blocks()[: network.config.merge + 1]:
             stream = _through(block, stream, rows)
-        return Prompts(side, pictures, stream[0], query)
+        shown_filter = None if network.blend is None else pair_filter(images, targets)
+        return Prompts(side, pictures, stream[0], query, shown_filter)
 
     @torch.no_grad()
     def paint(self, prompts: Prompts, queries: Tensor) -> Tensor:
@@ -120,7 +125,7 @@ class Engine:
         Raises:
             InputError: the queries do not fit.
         """
-        return self._paint(prompts, prompts.images, prompts.targets, queries)
+        return self._paint([prompts], prompts.images, prompts.targets, queries)
 
     @torch.no_grad()
     def paint_each(self, several: Sequence[Prompts], queries: Tensor) -> Tensor:
@@ -143,11 +148,13 @@ class Engine:
             )
         images = torch.stack([one.images for one in several])
         targets = torch.stack([one.targets for one in several])
-        return self._paint(several[0], images, targets, queries)
+        return self._paint(several, images, targets, queries)
 
-    def _paint(self, prompts: Prompts, images: Tensor, targets: Tensor, queries: Tensor) -> Tensor:
+    def _paint(
+        self, several: Sequence[Prompts], images: Tensor, targets: Tensor, queries: Tensor
+    ) -> Tensor:
         """Paint with images [N, T, D] and targets [N + 1, T, D] for all queries, or for each."""
-        network, config = self.network, self.network.config
+        network, config, prompts = self.network, self.network.config, several[0]
         if self._side(queries, "queries") != prompts.side:
             raise InputError(
                 f"the queries are {queries.shape[-1]} pixels wide, and the prompts {prompts.side}"
@@ -172,6 +179,9 @@ class Engine:
         if network.detail is not None:
             features, token = maps[:, 1:-1].permute(0, 3, 1, 2), network.task_token(seen[:, 1:])
             colours = network.detail(self._own(queries), features, token, colours)
+        filters = [one.filter for one in several if one.filter is not None]
+        if network.blend is not None:
+            colours = blended(network.blend, colours, queries.to(colours.device), filters)
         return colours.float()
 
     def _blocks(self) -> list[Block]:

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from icl_core.errors import InputError
 from icl_painting.network.attention import keeps, state
+from icl_painting.network.blend import Blend, blended, pair_filter
 from icl_painting.network.blocks import EPS, Block
 from icl_painting.network.config import PainterConfig
 from icl_painting.network.decoder import colour_head, spread
 from icl_painting.network.detail import DetailBranch
+from icl_painting.network.loss import pixel_mask
 
 
 class PatchEmbed(nn.Module):
@@ -85,6 +87,9 @@ class PainterNetwork(nn.Module):
         self.detail: DetailBranch | None = None
         if config.detail:
             self.detail = DetailBranch(config.detail, config.decoder_width, width)
+        self.blend: Blend | None = None
+        if config.blend:
+            self.blend = Blend(*config.blend)
         self._positions: _Positions | None = None
 
     def forward(
@@ -136,7 +141,27 @@ class PainterNetwork(nn.Module):
                 z = 0.5 * (z[: len(images)] + z[len(images) :])
             if number in self.config.taps:
                 taps.append(self.norm(z))
-        return self.decode(torch.cat(taps, dim=-1), images)
+        painted = self.decode(torch.cat(taps, dim=-1), images)
+        if self.blend is None:
+            return painted
+        return self._blended(painted, images, targets, masked, ensemble)
+
+    def _blended(
+        self, painted: Tensor, images: Tensor, targets: Tensor, masked: Tensor, ensemble: bool
+    ) -> Tensor:
+        """Blend the query's half with what the prompts' halves teach where both are shown."""
+        assert self.blend is not None
+        hidden = pixel_mask(masked, images.shape[-1], self.config.patch).bool()
+        # What is hidden teaches nothing: it is one colour before and after.
+        shown = [t.masked_fill(hidden, 0.0).chunk(2, dim=2)[0] for t in (images, targets)]
+        step = len(images) if ensemble else 1
+        filters = [
+            pair_filter(*(part[n : n + step] for part in shown))
+            for n in range(0, len(images), step)
+        ]
+        upper, asked = painted.chunk(2, dim=2)
+        answer = blended(self.blend, asked, images.chunk(2, dim=2)[1], filters)
+        return torch.cat([upper.to(answer.dtype), answer], dim=2)
 
     def grid(self, canvas: Tensor) -> tuple[int, int]:
         """Return the tokens (rows, columns) of a canvas [N, 3, 2s, s].

@@ -67,9 +67,12 @@ class Feed:
         bank: the pictures, on the device.
         patch: side of a patch.
         seed: of all draws.
+        shares: task -> share of the canvases; None = those of `TASKS`.
     """
 
-    def __init__(self, bank: Bank, patch: int, seed: int) -> None:
+    def __init__(
+        self, bank: Bank, patch: int, seed: int, shares: Mapping[str, float] | None = None
+    ) -> None:
         self.bank, self.patch, self.seed = bank, patch, seed
         self.device = bank.pictures.device
         self.random = torch.Generator(self.device)
@@ -79,8 +82,9 @@ class Feed:
             "drawn-masks": float(bank.drawn_share.sum()) > 0,
             "masks": float(bank.class_share.sum()) > 0,
         }
-        shares = np.array([row[0] if there.get(n, True) else 0.0 for n, row in TASKS.items()])
-        self.shares = shares / shares.sum()
+        wanted = {name: row[0] for name, row in TASKS.items()} if shares is None else shares
+        drawn = np.array([wanted[n] if there.get(n, True) else 0.0 for n in TASKS])
+        self.shares = drawn / drawn.sum()
         self.mean, self.std = (
             255 * torch.tensor(values, device=self.device).view(3, 1, 1) for values in (MEAN, STD)
         )
