@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from canvases import damage, lessons
-from canvases.bank import Bank, load_bank
+from canvases.bank import Bank
 from canvases.baselines import curves_applied, dct_denoised, holes_filled, means_denoised
 from canvases.feed import TASKS, Feed
 from canvases.recolour import draw_recolouring
 from canvases.run import Recipe, Run
-from canvases.splits import NOISE_HELD_OUT, held_out, noise_group
+from canvases.splits import held_out, noise_group
 from canvases.start import new_network
 from canvases.windows import continue_mirrored, is_inside, mirrored, native_windows
-from PIL import Image
 
 from icl_painting.drawings import draw
 from icl_painting.network.checkpoint import read_network
@@ -53,56 +49,6 @@ def _tensor(picture: np.ndarray) -> torch.Tensor:
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor[0].permute(1, 2, 0).numpy()
-
-
-def _write(folder: Path, rows: list[dict[str, str]], members: dict[str, np.ndarray]) -> None:
-    folder.mkdir()
-    with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    with tarfile.open(folder / "data-000.tar", "w") as tar:
-        for name, array in members.items():
-            stream = io.BytesIO()
-            Image.fromarray(array).save(stream, "PNG")
-            info = tarfile.TarInfo(name)
-            info.size = stream.tell()
-            tar.addfile(info, io.BytesIO(stream.getvalue()))
-
-
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
-    """Pictures of a small packed folder: one set, pairs of noise, sprites; one member missing."""
-    root = tmp_path_factory.mktemp("vision")
-    random = np.random.default_rng(0)
-    members = {}
-    keys = [f"p{n}" for n in range(12)]
-    for key in keys[:-1]:
-        members[f"images/{key}.png"] = random.integers(0, 256, (50, 40, 3), dtype=np.uint8)
-        mask = np.zeros((50, 40), np.uint8)
-        mask[10:30, 5:25] = 1 + int(key[1:]) % 2
-        mask[0] = 255
-        members[f"masks/{key}.png"] = mask
-    rows = [{"id": key, "suggested": "train", "shard": "data-000.tar"} for key in keys]
-    _write(root / "pascal_voc", rows, members)
-    names = ["one_1", "one_2", f"{NOISE_HELD_OUT[0]}_3"]
-    pairs = {
-        f"{side}/{name}.png": random.integers(0, 256, (160, 160, 3), dtype=np.uint8)
-        for name in names
-        for side in ("noisy", "clean")
-    }
-    _write(root / "restore_realnoise", [{"id": name} for name in names], pairs)
-    sprites = {
-        f"{style}/{code}.png": random.integers(0, 256, (96, 60, 4), dtype=np.uint8)
-        for style in ("fluent3d", "noto")
-        for code in ("1", "2", "3")
-    }
-    listed = [
-        {"codepoint": code, "name": name, "suggested": side}
-        for code, name, side in (("1", "a", "train"), ("2", "bus", "train"), ("3", "c", "dev"))
-    ]
-    _write(root / "emoji_sprites", listed, sprites)
-    return load_bank(root, drawings=24)
 
 
 @pytest.mark.parametrize("size", [(48, 48), (41, 48)])

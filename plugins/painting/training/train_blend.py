@@ -4,8 +4,9 @@
     python train_blend.py --data DATA/vision --weights RUN/weights.safetensors --out BLEND --resume
 
 The network of RUN (`train_small.py`) stays as it is. It paints canvases, which are kept in
-BLEND/canvases; the blend then learns what to take from where. BLEND gets `weights.safetensors` (half
-floats: the network with the blend), `last.pt`, from which `--resume` goes on, and `log.jsonl`.
+BLEND/canvases; the blend then learns what to take from where. BLEND gets `weights.safetensors`
+(half floats: the network with the blend), `last.pt`, from which `--resume` goes on, and
+`log.jsonl`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """An optional last step that weighs answers against each other: own addition, no paper has it.
 
-Four candidates say what the answer could be at each pixel: what the network painted, the query as it
-is, the query in the colours that the prompt pair teaches, and the query filtered as the pair teaches
-(`icl_painting.network.pairfilter`). A small convolutional network sees them and the summary of the
-pair, and paints their weighted mean plus a correction. What is the same everywhere in a picture
-(noise, blur, lost resolution) is left to the filter, which knows the pair's own noise; what is in the
-picture (masks, edges, holes) to the transformer.
+Four candidates say what the answer could be at each pixel: what the network painted, the query as
+it is, the query in the colours that the prompt pair teaches, and the query filtered as the pair
+teaches (`icl_painting.network.pairfilter`). A small convolutional network sees them and the summary
+of the pair, and paints their weighted mean plus a correction. What is the same everywhere in a
+picture (noise, blur, lost resolution) is left to the filter, which knows the pair's own noise; what
+is in the picture (masks, edges, holes) to the transformer.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def pair_filter(images: Tensor, targets: Tensor) -> PairFilter:
         return read_pairs(_unit(images), _unit(targets))
 
 
-def blended(blend: Blend, painted: Tensor, queries: Tensor, filters: Sequence[PairFilter]) -> Tensor:
+def blended(
+    blend: Blend, painted: Tensor, queries: Tensor, filters: Sequence[PairFilter]
+) -> Tensor:
     """Give the answers to queries.
 
     Args:
@@ -115,7 +117,7 @@ def blended(blend: Blend, painted: Tensor, queries: Tensor, filters: Sequence[Pa
     if len(filters) == 1:
         found = candidates(painted, queries, filters[0])
         return _called(blend, found, filters[0].summary[None])
-    each = zip(painted.split(1), queries.split(1), filters, strict=True)
+    each = zip(painted[:, None], queries[:, None], filters, strict=True)
     found = torch.cat([candidates(one, query, pair) for one, query, pair in each])
     return _called(blend, found, torch.stack([pair.summary for pair in filters]))
 

@@ -253,9 +253,7 @@ def _pictures(coefficients: Tensor, size: torch.Size) -> Tensor:
 def _counts(blocks: int, device: torch.device) -> Tensor:
     """Return how many blocks of a line cover each place."""
     ones = torch.ones(1, BLOCK, blocks, device=device)
-    return F.fold(ones, (1, (blocks - 1) * STRIDE + BLOCK), (1, BLOCK), stride=STRIDE)[
-        0, 0, 0
-    ]
+    return F.fold(ones, (1, (blocks - 1) * STRIDE + BLOCK), (1, BLOCK), stride=STRIDE)[0, 0, 0]
 
 
 @lru_cache(maxsize=4)
@@ -291,7 +289,8 @@ def _bands(device: torch.device) -> Tensor:
 
 def _shared(values: Tensor, band: Tensor) -> Tensor:
     """Add up over bands: [192, K] to the same."""
-    return band @ (band.T @ values)
+    total: Tensor = band @ (band.T @ values)
+    return total
 
 
 def _summary(energies: Tensor) -> Tensor:
