@@ -13,4 +13,11 @@ UNCHANGED = LearnerCard(
     cls="icl_painting.trivial.unchanged:Unchanged",
 )
 
-CARDS = (PAINTER, SEGGPT, UNCHANGED)
+PAIR_FILTER = LearnerCard(
+    name="pair-filter",
+    task=Task.PAINTING,
+    summary="Repairs pictures by the filter that a pair teaches in closed form, without weights.",
+    cls="icl_painting.filtering:PairFilterLearner",
+)
+
+CARDS = (PAINTER, PAIR_FILTER, SEGGPT, UNCHANGED)

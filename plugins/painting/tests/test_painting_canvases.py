@@ -10,7 +10,13 @@ import pytest
 import torch
 from canvases import damage, lessons
 from canvases.bank import Bank
-from canvases.baselines import curves_applied, dct_denoised, holes_filled, means_denoised
+from canvases.baselines import (
+    curves_applied,
+    dct_denoised,
+    filtered_by_pair,
+    holes_filled,
+    means_denoised,
+)
 from canvases.feed import TASKS, Feed
 from canvases.recolour import draw_recolouring
 from canvases.run import Recipe, Run
@@ -225,6 +231,9 @@ def test_baselines_remove_noise() -> None:
 
     assert error(dct_denoised(noisy, 20.0)) < 0.4 * error(noisy)
     assert error(means_denoised(noisy, 20.0)) < 0.4 * error(noisy)
+    other = draw(np.random.default_rng(6), 64).picture
+    shown = degradations.gaussian_noise(other, np.random.default_rng(1), sigma=20.0), other
+    assert error(filtered_by_pair(shown, noisy, 72)) < 0.4 * error(noisy)
 
 
 def test_baselines_apply_curves_and_fill_holes() -> None:

@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from canvases.baselines import curves_applied, dct_denoised, holes_filled, means_denoised
+from canvases.baselines import (
+    curves_applied,
+    dct_denoised,
+    filtered_by_pair,
+    holes_filled,
+    means_denoised,
+)
 from canvases.exams import TRANSFER, Exam, Pair, exams
 from PIL import Image
 
@@ -27,7 +33,13 @@ from icl_painting.metrics.restoration import psnr
 
 Scores = dict[str, Any]
 
-METHODS = ("DCT", "non-local means", "curves of the pair", "mean of neighbours")
+METHODS = (
+    "filter of the pair",
+    "DCT",
+    "non-local means",
+    "curves of the pair",
+    "mean of neighbours",
+)
 """Answers without learning, as they are called in the scores."""
 
 
@@ -102,17 +114,20 @@ def measure(learner: Any, exam: Exam, other: Exam, every: int) -> Scores:
 
 def _methods(exam: Exam) -> dict[str, Callable[[Pair, np.ndarray], np.ndarray]]:
     """Return answers without learning, by name, from the prompt and the query."""
-    if exam.name == "low-light":
-        return {"curves of the pair": curves_applied}
-    if exam.name == "inpaint":
-        return {"mean of neighbours": lambda _, picture: holes_filled(picture)}
-    if not exam.name.startswith("denoise-"):
+    if exam.kind == "mask":
         return {}
-    sigma = float(exam.name.split("-")[1])
-    return {
-        "DCT": lambda _, picture: dct_denoised(picture, sigma),
-        "non-local means": lambda _, picture: means_denoised(picture, sigma),
+    methods: dict[str, Callable[[Pair, np.ndarray], np.ndarray]] = {
+        "filter of the pair": filtered_by_pair
     }
+    if exam.name == "low-light":
+        methods["curves of the pair"] = curves_applied
+    if exam.name == "inpaint":
+        methods["mean of neighbours"] = lambda _, picture: holes_filled(picture)
+    if exam.name.startswith("denoise-"):
+        sigma = float(exam.name.split("-")[1])
+        methods["DCT"] = lambda _, picture: dct_denoised(picture, sigma)
+        methods["non-local means"] = lambda _, picture: means_denoised(picture, sigma)
+    return methods
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from icl_painting.canvas import fitted, inside
+from icl_painting.network.pairfilter import read_pairs
+
 SIDE = 8
 """Of the windows of the cosine transform."""
 
@@ -108,3 +111,23 @@ def holes_filled(picture: np.ndarray, rounds: int = 300) -> np.ndarray:
         around = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
         values[hole] = around[hole] / 4
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
+
+
+def filtered_by_pair(
+    prompt: tuple[np.ndarray, np.ndarray], picture: np.ndarray, side: int = 264
+) -> np.ndarray:
+    """Repair by the filter of the pair alone, which the network blends with what it paints.
+
+    Args:
+        prompt: input and output, uint8 [h, w, 3].
+        picture: uint8 [H, W, 3], of at most `side` pixels.
+        side: of the square in which pictures lie.
+    """
+    before, after, query = (
+        torch.from_numpy(fitted(one, side)).permute(2, 0, 1)[None].float()
+        for one in (*prompt, picture)
+    )
+    pair = read_pairs(before, after)
+    rows, columns = inside(picture.shape, side)
+    answer = pair.filtered(pair.recoloured(query))[0, :, :rows, :columns].permute(1, 2, 0)
+    return np.asarray((255 * answer).round().numpy(), np.uint8)
