@@ -18,10 +18,15 @@ from icl_core import Context, InputError, LearnerCard, LoadOptions, Picture, Vid
 from icl_core.learner import Learner
 from icl_core.runtime import resolve_device
 from icl_painting.network.pairfilter import BLOCK, STRIDE, PairFilter, read_pairs
+from icl_painting.tiling import telling_tile
 
 ROWS, MARGIN = 170 * STRIDE, 8 * STRIDE
 """Rows of a large query that are filtered at once, and how many more are seen on either side;
 multiples of the stride, so that blocks lie where they would in the whole picture."""
+
+
+LARGEST = 512
+"""Side of the part of a larger example that is read: the one in which its pictures differ most."""
 
 
 class PairFilterLearner(Learner):
@@ -47,14 +52,16 @@ class PairFilterLearner(Learner):
                     f"input's {expected[0]}x{expected[1]} (height x width)",
                     hint="resize one of the two to the other's size first",
                 )
-        sizes = [example.input.shape[:2] for example in context.examples]
-        height, width = (max(BLOCK, *(size[axis] for size in sizes)) for axis in (0, 1))
+        pairs = [
+            telling_tile(one.input, one.output, LARGEST)
+            if max(one.input.shape) > LARGEST
+            else (one.input, one.output)
+            for one in context.examples
+        ]
+        height, width = (max(BLOCK, *(one.shape[axis] for one, _ in pairs)) for axis in (0, 1))
         images, targets = (
-            torch.cat([self._tensor(picture, height, width) for picture in pictures])
-            for pictures in (
-                [example.input for example in context.examples],
-                [example.output for example in context.examples],
-            )
+            torch.cat([self._tensor(picture, height, width) for picture in side])
+            for side in zip(*pairs, strict=True)
         )
         return read_pairs(images, targets)
 

@@ -58,6 +58,20 @@ def test_a_large_query_in_parts_equals_the_whole(
     np.testing.assert_allclose(prepared.predict(query).canvas, whole, atol=1e-5)
 
 
+def test_of_a_large_example_the_telling_part_is_read(
+    learner: icl.Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean, truth = _drawn(1), _drawn(2)
+    example = (
+        np.pad(_noisy(clean, 3), ((0, 96), (96, 0), (0, 0))),
+        np.pad(clean, ((0, 96), (96, 0), (0, 0))),
+    )
+    monkeypatch.setattr(filtering, "LARGEST", 96)
+    query = _noisy(truth, 4)
+    answer = icl.predict(learner, [example], query)
+    assert psnr(answer.image, truth) > psnr(query, truth) + 5
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (513, 9)])
 def test_pictures_of_any_size_are_answered(learner: icl.Learner, size: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)

@@ -119,14 +119,7 @@ def read_pairs(pictures: Tensor, targets: Tensor) -> PairFilter:
     )
     x, y = x - before.view(-1, 1, 1), y - after.view(-1, 1, 1)
     strong, u, v = (t.transpose(0, 1).flatten(1) for t in (_strength(x), x, y))
-    strength, count, product, square = _in_ranks(strong, u, v)
-    energy = (square / count.clamp(min=1)).clamp(min=FLOOR)
-    flat = product.sum(1, keepdim=True) / square.sum(1, keepdim=True).clamp(min=FLOOR)
-    band = _bands(u.device)
-    shared = _shared(product + FLAT_WEIGHT * flat * energy, band) / _shared(
-        square + FLAT_WEIGHT * energy, band
-    )
-    factor = (product + BAND_WEIGHT * shared * energy) / (square + BAND_WEIGHT * energy)
+    strength, factor = _read_curves(strong, u, v)
     left = v - _on_curves(strength, factor, strong) * u
     energies = torch.stack(
         [
@@ -139,6 +132,22 @@ def read_pairs(pictures: Tensor, targets: Tensor) -> PairFilter:
         ]
     )
     return PairFilter(colours, before, after, strength, factor, _summary(energies))
+
+
+def _read_curves(strong: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit curves to coefficients u and v [C, P] that are so strong: points and factors, [C, K].
+
+    Each factor is a ridge regression of v on u within a rank; it leans on that of its band, and the
+    band's on the mean factor of its frequencies.
+    """
+    strength, count, product, square = _in_ranks(strong, u, v)
+    energy = (square / count.clamp(min=1)).clamp(min=FLOOR)
+    flat = product.sum(1, keepdim=True) / square.sum(1, keepdim=True).clamp(min=FLOOR)
+    band = _bands(u.device)
+    shared = _shared(product + FLAT_WEIGHT * flat * energy, band) / _shared(
+        square + FLAT_WEIGHT * energy, band
+    )
+    return strength, (product + BAND_WEIGHT * shared * energy) / (square + BAND_WEIGHT * energy)
 
 
 def _in_ranks(strong: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
