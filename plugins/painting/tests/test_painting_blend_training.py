@@ -91,7 +91,8 @@ def test_a_run_learns(shown: Shown, tmp_path: Path) -> None:
 
     def loss() -> float:
         with torch.no_grad():
-            return float(part_losses(run.blend(parts.candidates, parts.summary), parts).mean())
+            answer = run.blend(parts.candidates, parts.summary)
+            return float(part_losses(answer, parts, 0.01).mean())
 
     before = loss()
     for _ in range(60):
@@ -117,10 +118,10 @@ def test_losses_are_of_what_counts() -> None:
     parts = Parts(torch.zeros(2, 4, 3, 4, 4), target, valid, torch.zeros(2, 1), torch.zeros(2))
     answer = torch.zeros(2, 3, 4, 4)
     answer[1, :, 2:] = 9.0
-    losses = part_losses(answer, parts)
+    losses = part_losses(answer, parts, 0.01)
     assert losses[0] == losses[1]
     answer[1, :, :2] = 0.5
-    assert part_losses(answer, parts)[1] > losses[0] + 2
+    assert part_losses(answer, parts, 0.01)[1] > losses[0] + 2
 
 
 def test_the_command_makes_weights_and_goes_on(

@@ -3,10 +3,10 @@
     python train_blend.py --data DATA/vision --weights RUN/weights.safetensors --out BLEND
     python train_blend.py --data DATA/vision --weights RUN/weights.safetensors --out BLEND --resume
 
-The network of RUN (`train_small.py`) stays as it is. It paints canvases, which are kept in
-BLEND/canvases; the blend then learns what to take from where. BLEND gets `weights.safetensors`
-(half floats: the network with the blend), `last.pt`, from which `--resume` goes on, and
-`log.jsonl`.
+The network of RUN (`train_small.py`) stays as it is; a blend that its file has goes on learning. It
+paints canvases, which are kept in BLEND/canvases; the blend then learns what to take from where.
+BLEND gets `weights.safetensors` (half floats: the network with the blend), `last.pt`, from which
+`--resume` goes on, and `log.jsonl`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--updates", type=int, default=BlendRecipe.updates)
     parser.add_argument("--batch", type=int, default=BlendRecipe.batch)
     parser.add_argument("--crop", type=int, default=BlendRecipe.crop, help="side of a part")
+    parser.add_argument("--rate", type=float, default=BlendRecipe.rate, help="highest")
+    parser.add_argument("--floor", type=float, default=BlendRecipe.floor, help="of the loss")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="of a CPU")
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     network = read_network(options.weights, "painter").to(options.device)
-    network.blend = None  # of an earlier run
+    earlier, network.blend = network.blend, None
     side, files = network.config.side, -(-options.canvases // SIZE)
     folder = options.out / FOLDER
     if any(not (folder / f"{number:04d}.pt").exists() for number in range(files)):
@@ -68,10 +70,18 @@ def main(arguments: list[str] | None = None) -> int:
         feed = Feed(bank, network.config.patch, options.seed, SHARES)
         write_canvases(Engine(network), feed, folder, files, side)
     torch.manual_seed(options.seed)
-    blend = Blend(*WIDTHS).to(options.device)
-    blend.start_as_painted()
+    if earlier is None:
+        blend = Blend(*WIDTHS).to(options.device)
+        blend.start_as_painted()
+    else:
+        blend = earlier.requires_grad_(True)
     recipe = BlendRecipe(
-        updates=options.updates, batch=options.batch, crop=options.crop, seed=options.seed
+        updates=options.updates,
+        batch=options.batch,
+        crop=options.crop,
+        rate=options.rate,
+        floor=options.floor,
+        seed=options.seed,
     )
     run = BlendRun(blend, list(read_canvases(folder, files)), recipe, options.out)
     if options.resume and run.restore():

@@ -25,6 +25,9 @@ CANDIDATES = 4
 OUTER_BLOCKS, INNER_BLOCKS = 2, 1
 """Residual blocks at half of the resolution, on either side, and at a quarter of it."""
 
+SLOPE = 0.1
+"""Of the last rectifier, below 0."""
+
 HIDDEN = 64
 """Width between the summary and what it scales and shifts."""
 
@@ -70,7 +73,7 @@ class Blend(nn.Module):
         ]
         place = iter(steps)
         seen = F.pixel_unshuffle(candidates.flatten(1, 2).to(weight.dtype), 2)
-        x = F.relu(self.stem(seen.contiguous(memory_format=torch.channels_last)))
+        x = self.stem(seen.contiguous(memory_format=torch.channels_last))
         for block in self.before:
             x = block(x, *next(place))
         y = self.down(x)
@@ -79,7 +82,8 @@ class Blend(nn.Module):
         x = x + self.up(y)
         for block in self.after:
             x = block(x, *next(place))
-        out = F.pixel_shuffle(self.last(F.relu(x)).to(kind), 2)
+        # Leaky: with plain rectifiers here, all of them once died in training.
+        out = F.pixel_shuffle(self.last(F.leaky_relu(x, SLOPE)).to(kind), 2)
         share = out[:, :CANDIDATES].softmax(dim=1)
         mean = (share[:, :, None] * candidates.to(kind)).sum(dim=1)
         answer: Tensor = mean + out[:, CANDIDATES:]

@@ -63,8 +63,8 @@ CARD = LearnerCard(
         WeightCard(
             name="bundled",
             file="painter-small.safetensors",
-            size=15_410_254,
-            sha256="0679ae8ccc193b74b29f5da7c1b352a03fa1d576dc797e1d1a01beb945e86f2d",
+            size=15_977_726,
+            sha256="2cd21205001fc987a2b87ad532645db427235a521bb071f2297745ee6db4504f",
             package="icl_painting",
             licence="Apache-2.0",
             source=BUNDLED_SOURCE,

@@ -38,18 +38,21 @@ class BlendRecipe:
         betas: of AdamW.
         clip: longest gradient.
         average: of the moving average of the weights.
+        floor: mean error, in normalised colours, below which parts hardly count more the smaller
+            it is; see `part_losses`.
         seed: of all draws.
     """
 
     updates: int = 4000
-    batch: int = 16
+    batch: int = 8
     crop: int = 128
-    rate: float = 2e-3
-    warmup: int = 50
+    rate: float = 1.5e-3
+    warmup: int = 100
     weight_decay: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.99)
     clip: float = 1.0
     average: float = 0.998
+    floor: float = 0.06
     seed: int = 1
 
     def factor(self, step: int) -> float:
@@ -123,7 +126,8 @@ class BlendRun:
     def update(self) -> None:
         """Take one update; the same seed and number draw the same parts."""
         parts = self.parts(self.step)
-        losses = part_losses(self.blend(parts.candidates, parts.summary), parts)
+        answer = self.blend(parts.candidates, parts.summary)
+        losses = part_losses(answer, parts, self.recipe.floor)
         torch.autograd.backward(losses.mean())
         torch.nn.utils.clip_grad_norm_(self.blend.parameters(), self.recipe.clip)
         rate = self.recipe.rate * self.recipe.factor(self.step)
@@ -219,13 +223,15 @@ class BlendRun:
         return self.blend
 
 
-def part_losses(answer: Tensor, parts: Parts) -> Tensor:
+def part_losses(answer: Tensor, parts: Parts, floor: float) -> Tensor:
     """Return each part's loss, [B]: logarithms of its mean error and mean squared error.
 
-    PSNR is such a logarithm, and what is nearly right already counts as much as what is far off.
+    PSNR is such a logarithm, and what is nearly right already counts more than what is far off. The
+    floor is added to the error, and 10 times its square to the squared one: without it parts that
+    are to be left as they are would be all that counts.
     """
     error = (answer - parts.target) * parts.valid
     share = parts.valid.mean(dim=(1, 2, 3)).clamp(min=1e-3)
     near = (torch.sqrt(error.square() + 1e-4) - 1e-2).mean(dim=(1, 2, 3)) / share
     square = error.square().mean(dim=(1, 2, 3)) / share
-    return torch.log(near + 0.01) + 0.5 * torch.log(square + 1e-3)
+    return torch.log(near + floor) + 0.5 * torch.log(square + 10 * floor**2)
