@@ -271,14 +271,15 @@ def _cosines(device: torch.device) -> Tensor:
     place = torch.arange(BLOCK, dtype=torch.float64)
     line = torch.cos(math.pi * (place + 0.5) * place[:, None] / BLOCK) * math.sqrt(2 / BLOCK)
     line[0] /= math.sqrt(2)
-    return torch.kron(line, line).float().to(device)
+    both: Tensor = torch.kron(line, line)
+    return both.float().to(device)
 
 
 @lru_cache(maxsize=4)
 def _opponent(device: torch.device) -> Tensor:
     """Return the orthonormal brightness, red-blue and green-magenta of colours, [3, 3]."""
     rows = torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
-    return (rows / rows.norm(dim=1, keepdim=True)).to(device)
+    return F.normalize(rows, dim=1).to(device)
 
 
 @lru_cache(maxsize=4)
