@@ -119,14 +119,11 @@ def blended(
         [B, 3, s, s] in normalised colours, float32 or wider.
     """
     if len(filters) == 1:
-        found = candidates(painted, queries, filters[0])
-        return _called(blend, found, filters[0].summary[None])
-    each = zip(painted[:, None], queries[:, None], filters, strict=True)
-    found = torch.cat([candidates(one, query, pair) for one, query, pair in each])
-    return _called(blend, found, torch.stack([pair.summary for pair in filters]))
-
-
-def _called(blend: Blend, found: Tensor, summary: Tensor) -> Tensor:
+        found, summary = candidates(painted, queries, filters[0]), filters[0].summary[None]
+    else:
+        each = zip(painted[:, None], queries[:, None], filters, strict=True)
+        found = torch.cat([candidates(one, query, pair) for one, query, pair in each])
+        summary = torch.stack([pair.summary for pair in filters])
     answer: Tensor = blend(found, summary)
     return answer
 
