@@ -12,7 +12,7 @@ from test_painter_detail import CONFIG
 
 import icl_core as icl
 from icl_core.errors import WeightsError
-from icl_painting.network.blend import Blend
+from icl_painting.network.blend import Blend, candidates, pair_filter
 from icl_painting.network.checkpoint import read_network, save_network
 from icl_painting.network.config import PainterConfig, config_from_shapes
 from icl_painting.network.inference import Engine
@@ -95,6 +95,14 @@ def test_what_is_hidden_of_a_prompt_teaches_nothing() -> None:
     changed[:, :, :8] = 7.0  # the first two rows of patches
     first, second = (network(images, one, masked)[:, :, 32:] for one in (other, changed))
     torch.testing.assert_close(first, second)
+
+
+def test_the_filter_stays_exact_where_halves_do_the_work() -> None:
+    images, targets, queries = _canvas(1)
+    whole = candidates(queries, queries, pair_filter(images, targets))
+    with torch.autocast("cpu", torch.bfloat16):
+        halves = candidates(queries, queries, pair_filter(images, targets))
+    assert torch.equal(whole, halves)
 
 
 def test_gradients_reach_the_blend_and_the_network() -> None:

@@ -131,9 +131,10 @@ def blended(
 def candidates(painted: Tensor, queries: Tensor, pair: PairFilter) -> Tensor:
     """Return what `Blend.forward` chooses from, float32 [B, 4, 3, s, s]."""
     mean, std = _colour_scale(queries.device)
-    recoloured = pair.recoloured(_unit(queries))
-    filtered = pair.filtered(recoloured)
-    # A query can be far outside of what the pair shows, and so can its colours be then.
+    # Halves are too coarse for the sums of a filter, as in `pair_filter`.
+    with torch.autocast(queries.device.type, enabled=False):
+        recoloured = pair.recoloured(_unit(queries))
+        filtered = pair.filtered(recoloured)
     own = [(colours - mean) / std for colours in (recoloured.clamp(0, 1), filtered)]
     return torch.stack([painted.float(), queries.float(), *own], dim=1)
 
