@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from canvases.feed import TASKS
+from canvases.feed import TASKS, losses_by_task
 from canvases.shown import Shown
 from icl_core.results.save import atomic_path
 from icl_painting.canvas import MEAN, STD
@@ -175,18 +175,14 @@ class BlendRun:
         return candidates, target, cut(valid), file.summary[row], file.task[row]
 
     def _log(self) -> None:
-        sums, counts = self.sums.tolist()
+        losses = losses_by_task(self.sums, 3)
+        total, count = self.sums.sum(dim=1).tolist()
         self.sums.zero_()
-        losses = {
-            name: round(total / count, 3)
-            for name, total, count in zip(TASKS, sums, counts, strict=True)
-            if count
-        }
         line: dict[str, Any] = {
             "update": self.step,
             "seconds": round(self.seconds, 1),
             "loss": losses,
-            "mean": round(sum(sums) / max(1.0, sum(counts)), 4),
+            "mean": round(total / max(1.0, count), 4),
         }
         text = json.dumps(line)
         with (self.folder / LOG).open("a", encoding="utf-8") as file:

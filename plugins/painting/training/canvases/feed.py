@@ -138,6 +138,21 @@ class Feed:
         return torch.where(drawn[:, :1] < PARTLY, half, lower).float()
 
 
+def losses_by_task(sums: Tensor, digits: int) -> dict[str, float]:
+    """Return the mean loss of each task that was drawn, rounded.
+
+    Args:
+        sums: [2, tasks], sums of losses and how many.
+        digits: behind the point.
+    """
+    totals, counts = sums.tolist()
+    return {
+        name: round(total / count, digits)
+        for name, total, count in zip(TASKS, totals, counts, strict=True)
+        if count
+    }
+
+
 def _sent(values: list[float] | list[int], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Send a few numbers to the device without waiting for it."""
     tensor = torch.tensor(values, dtype=dtype)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from canvases.feed import TASKS, Batch, Feed
+from canvases.feed import TASKS, Batch, Feed, losses_by_task
 from icl_core.results.save import atomic_path
 from icl_painting.network.checkpoint import save_network
 from icl_painting.network.loss import pixel_mask
@@ -196,13 +196,8 @@ class Run:
         torch._foreach_lerp_(means, weights, 1 - keep)
 
     def _log(self, progress: float, begun: tuple[int, float]) -> None:
-        sums, counts = self.sums.tolist()
+        losses = losses_by_task(self.sums, 4)
         self.sums.zero_()
-        losses = {
-            name: round(total / count, 4)
-            for name, total, count in zip(TASKS, sums, counts, strict=True)
-            if count
-        }
         line: dict[str, Any] = {
             "step": self.step,
             "samples": self.samples,
